@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures shared by all tests."""
+import os
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get('TMX_SHARED', REPO.parent / 'shared'))
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'slow: starts subprocesses or trains; runs last')
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker('slow') is not None)
+
+
+def _folder(name: str) -> Path:
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f'reference material {folder} is not there (set TMX_SHARED to its parent)')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def repo() -> Path:
+    """Root of the source tree."""
+    return REPO
+
+
+@pytest.fixture(scope='session')
+def golden_dir() -> Path:
+    """Numbers measured from the public reference implementations."""
+    return _folder('golden')
+
+
+@pytest.fixture(scope='session')
+def shared_data() -> Path:
+    """Real annotations, detections, videos and recordings."""
+    return _folder('data')

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Work-arounds for the installed OpenMMLab stack; imported before everything else."""
