@@ -1,2 +1,155 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Work-arounds for the installed OpenMMLab stack; imported before everything else."""
+"""Work-arounds for the installed OpenMMLab stack; imported before everything else.
+
+Each function mends one fault of one release and does nothing where that fault is absent,
+so :func:`apply` is cheap, may run any number of times, and shrinks as releases mend them.
+``custom_imports`` runs inside ``Config.fromfile``, early enough for MMAction2's own tools.
+"""
+import importlib.metadata
+import importlib.util
+import sys
+import warnings
+from pathlib import Path
+from pickle import UnpicklingError
+from types import ModuleType
+
+import numpy as np
+
+MMCV_HINT = (
+    'tmx_plugin needs mmcv or mmcv-lite (the small one suffices: nothing here uses mmcv.ops). '
+    'Install exactly one of them: pip install "mmcv-lite==2.1.0"')
+_DRN_PACKAGE = 'mmaction.models.localizers.drn'
+
+
+def require_mmcv() -> None:
+    """Say in one sentence what to install when there is no usable mmcv.
+
+    What: MMAction2 imports ``mmcv`` but cannot declare it, since ``mmcv`` and ``mmcv-lite``
+    overwrite each other; and it refuses mmcv 2.2.0 (MMAction2 1.1.0: 2.1.0) by an assertion.
+    Versions: all of MMAction2 1.x.
+    Why not a dependency: pip would overwrite the full ``mmcv`` of someone who has it.
+    Link: https://mmcv.readthedocs.io/en/latest/get_started/installation.html
+
+    Raises:
+        ImportError: If ``mmcv`` or ``mmaction`` is missing, or the two do not fit.
+    """
+    try:
+        import mmcv
+    except ImportError as error:
+        raise ImportError(f'{MMCV_HINT} ({error})') from error
+    try:
+        import mmaction  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            'tmx_plugin is a plugin for MMAction2: pip install "mmaction2>=1.1.0,<2" '
+            f'({error})') from error
+    except AssertionError as error:
+        raise ImportError(f'{error} Found mmcv {mmcv.__version__}. {MMCV_HINT}') from error
+
+
+def provide_importlib_metadata() -> None:
+    """Let the standard library stand in for the back-port ``importlib_metadata``.
+
+    What: ``mmaction.utils`` imports ``importlib_metadata``, which MMAction2 does not declare.
+    Versions: MMAction2 1.2.0.
+    Why: a fresh ``pip install mmaction2`` lacks it; the two names it uses are in Python >= 3.8.
+    Link: https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/utils/dependency.py
+    """
+    name = 'importlib_metadata'
+    if name not in sys.modules and importlib.util.find_spec(name) is None:
+        sys.modules[name] = importlib.metadata
+
+
+def stub_missing_drn() -> None:
+    """Put a stand-in where MMAction2's wheel forgot the package ``drn``.
+
+    What: ``mmaction/models/localizers/__init__.py`` imports ``.drn.drn``, but the folder is not
+    in the wheel, so ``import mmaction.models`` fails.
+    Versions: MMAction2 1.2.0 from PyPI (1.1.0 and a source checkout are whole).
+    Why by looking at the files: trying the import half-registers the models, and the next try
+    then fails with ``KeyError: already registered``.
+    Link: https://github.com/open-mmlab/mmaction2/issues/2714
+    """
+    if _DRN_PACKAGE in sys.modules or 'mmaction.models' in sys.modules:
+        return
+    root = Path(importlib.util.find_spec('mmaction').origin).parent / 'models' / 'localizers'
+    init = root / '__init__.py'
+    if (root / 'drn').is_dir() or not init.is_file() or '.drn' not in init.read_text('utf-8'):
+        return
+    from mmaction.registry import MODELS
+
+    class DRN:
+        """Stand-in for ``mmaction.models.DRN``, which the installed wheel lacks."""
+
+        def __init__(self, *args, **kwargs):
+            raise ImportError(
+                'DRN is not part of the installed MMAction2 wheel '
+                '(https://github.com/open-mmlab/mmaction2/issues/2714); '
+                'install MMAction2 from source to use it.')
+
+    package, module = ModuleType(_DRN_PACKAGE), ModuleType(f'{_DRN_PACKAGE}.drn')
+    package.__path__ = []
+    package.drn, module.DRN = module, DRN
+    DRN.__module__ = module.__name__
+    MODELS.register_module(name='DRN', module=DRN, force=True)
+    sys.modules[package.__name__] = package
+    sys.modules[module.__name__] = module
+
+
+def quiet_mmcv_lite() -> None:
+    """Drop the advice to replace ``mmcv-lite``, which would mislead here.
+
+    What: importing ``mmaction.models`` warns that ``mmcv`` should be installed "rather than
+    ``mmcv-lite``" for an operator that nothing here uses.
+    Versions: mmcv-lite 2.0 and 2.1.
+    Why: the full mmcv has no wheels for today's torch; following the advice breaks the set-up.
+    Link: https://mmcv.readthedocs.io/en/latest/get_started/installation.html
+    """
+    warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
+
+
+def _statistics_method(owner, name):
+    """``getattr`` reduced to what a checkpoint of MMEngine asks of it."""
+    from mmengine.logging import HistoryBuffer
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise UnpicklingError(f'a checkpoint may not access {name!r} of {owner!r}')
+    return getattr(owner, name)
+
+
+def allow_mmengine_checkpoints() -> None:
+    """Let torch's safe loader read what MMEngine writes into its checkpoints.
+
+    What: ``torch.load`` refuses the log history (``HistoryBuffer``: NumPy arrays and scalars and
+    its four statistics methods) in every checkpoint of MMEngine, so testing and resuming fail.
+    Versions: torch >= 2.6, which loads with ``weights_only=True``, and MMEngine <= 0.10.7, which
+    does not pass the flag.
+    Why names: loading stays unable to run code, as it would not with ``weights_only=False``.
+    ``getattr`` is needed for the four methods alone and is granted for them alone. Both names of
+    NumPy's core are known, so that a file written with NumPy 1 loads with NumPy 2 and back.
+    Link: https://docs.pytorch.org/docs/stable/notes/serialization.html#weights-only
+    """
+    import torch
+    from mmengine.logging import HistoryBuffer
+    from mmengine.utils import digit_version
+    if digit_version(torch.__version__) < digit_version('2.6.0'):
+        return
+    numpy_core = sys.modules.get('numpy._core') or sys.modules['numpy.core']
+    multiarray = numpy_core.multiarray
+    numbers = [type(np.dtype(code)) for code in '?bhilqBHILQefd']
+    torch.serialization.add_safe_globals([
+        HistoryBuffer, np.ndarray, np.dtype, *numbers,
+        (_statistics_method, 'builtins.getattr'),
+        *((getattr(multiarray, name), f'numpy.{core}.multiarray.{name}')
+          for core in ('_core', 'core') for name in ('_reconstruct', 'scalar'))])
+
+
+def apply() -> None:
+    """Apply every work-around; safe to call again."""
+    require_mmcv()
+    provide_importlib_metadata()
+    stub_missing_drn()
+    quiet_mmcv_lite()
+    allow_mmengine_checkpoints()
+
+
+apply()

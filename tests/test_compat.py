@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each work-around in a process of its own, since each changes what imports mean."""
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def python(repo, tmp_path):
+    """Run code in a fresh interpreter that sees ``tmp_path`` first, then the source tree."""
+    def run(code):
+        env = dict(os.environ, OMP_NUM_THREADS='1',
+                   PYTHONPATH=os.pathsep.join([str(tmp_path), str(repo)]))
+        # importing the parent package would register everything: load compat alone
+        load = ('import importlib.util as u, sys\n'
+                f'def load():\n    s = u.spec_from_file_location("compat", {str(repo)!r} '
+                '+ "/tmx_plugin/compat.py")\n    m = u.module_from_spec(s)\n'
+                '    s.loader.exec_module(m)\n    return m\n')
+        return subprocess.run([sys.executable, '-W', 'default', '-c', load + code], env=env,
+                              cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    return run
+
+
+def test_mmaction_models_import_and_apply_is_idempotent(python):
+    out = python('import warnings\nc = load()\nn = len(warnings.filters)\nc.apply()\nload()\n'
+                 'print("filters", len(warnings.filters) - n)\n'
+                 'import mmaction.models, mmaction.utils\n'
+                 'from mmaction.registry import MODELS\n'
+                 'print(MODELS.get("BMN").__name__)')
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.split() == ['filters', '0', 'BMN']
+    assert 'MultiScaleDeformableAttention' not in out.stderr
+
+
+def fake_mmaction(folder, drn=None, init='from .drn.drn import DRN\n'):
+    root = folder / 'mmaction' / 'models' / 'localizers'
+    root.mkdir(parents=True)
+    (folder / 'mmaction' / '__init__.py').write_text('')
+    (folder / 'mmaction' / 'registry.py').write_text('from mmengine.registry import MODELS\n')
+    (folder / 'mmaction' / 'models' / '__init__.py').write_text('from .localizers import *\n')
+    (root / '__init__.py').write_text(init)
+    if drn is not None:
+        (root / 'drn').mkdir()
+        (root / 'drn' / '__init__.py').write_text('')
+        (root / 'drn' / 'drn.py').write_text(drn)
+
+
+def test_missing_drn_becomes_a_clear_error_when_built(python, tmp_path):
+    fake_mmaction(tmp_path)
+    out = python('load()\nfrom mmaction.models import localizers\n'
+                 'from mmaction.registry import MODELS\n'
+                 'try:\n    MODELS.build(dict(type="DRN"))\n'
+                 'except ImportError as e:\n    print(e)')
+    assert out.returncode == 0, out.stderr
+    assert 'from source' in out.stdout
+
+
+@pytest.mark.parametrize('kwargs', [dict(drn='DRN = "the real one"\n'),
+                                    dict(init='DRN = "the real one"\n')])
+def test_a_whole_mmaction_is_left_alone(python, tmp_path, kwargs):
+    fake_mmaction(tmp_path, **kwargs)
+    out = python('load()\nfrom mmaction.models.localizers import DRN\nprint(DRN)\n'
+                 'from mmengine.registry import MODELS\nprint("DRN" in MODELS)')
+    assert out.stdout.splitlines() == ['the real one', 'False'], out.stderr
+
+
+@pytest.mark.parametrize('module,words', [
+    ('mmcv', 'pip install "mmcv-lite==2.1.0"'), ('mmaction', 'pip install "mmaction2>=1.1.0,<2"')])
+def test_what_to_install_when_something_is_missing(python, module, words):
+    out = python(f'sys.modules[{module!r}] = None\nload()')
+    assert out.returncode == 1
+    assert words in out.stderr.splitlines()[-1]
+
+
+def test_an_mmcv_that_mmaction_refuses(python, tmp_path):
+    (tmp_path / 'mmcv.py').write_text('__version__ = "2.2.0"\n')
+    last = python('load()').stderr.splitlines()[-1]
+    assert 'Found mmcv 2.2.0' in last and 'mmcv-lite==2.1.0' in last
+
+
+def test_importlib_metadata_falls_back_on_the_standard_library(python):
+    out = python('import importlib.util as u\nfind = u.find_spec\n'
+                 'u.find_spec = lambda n, *a: None if n == "importlib_metadata" else find(n, *a)\n'
+                 'load()\nfrom importlib_metadata import PackageNotFoundError, distribution\n'
+                 'import importlib.metadata as m\nprint(distribution is m.distribution)')
+    assert out.stdout.strip() == 'True', out.stderr
+
+
+def test_checkpoints_load_safely_and_without_running_code(python):
+    out = python('''
+load()
+import os, io, torch, numpy as np
+from mmengine.logging import MessageHub, HistoryBuffer
+hub = MessageHub.get_instance('x')
+hub.update_scalar('loss', 2.0)
+hub.update_info('best_score', np.float64(3))
+hub.update_info('epoch', np.int64(3))
+
+def trip(obj):
+    file = io.BytesIO()
+    torch.save(obj, file)
+    file.seek(0)
+    return file
+
+state = torch.load(trip(hub.state_dict()), weights_only=True)
+assert state['log_scalars']['loss'].mean() == 2.0
+assert state['runtime_info']['best_score'] == 3
+import pickle
+print('loaded')
+
+class Evil:
+    def __init__(self, *how): self.how = how
+    def __reduce__(self): return self.how
+for how in [(os.system, ('echo pwned',)), (getattr, (HistoryBuffer, '__init__')),
+            (getattr, (np.ndarray, 'tofile'))]:
+    try:
+        torch.load(trip(Evil(*how)), weights_only=True)
+    except pickle.UnpicklingError:
+        print('refused')
+''')
+    assert out.stdout.split() == ['loaded', 'refused', 'refused', 'refused'], out.stderr
+
+
+def test_checkpoints_of_the_other_numpy_load(python):
+    # zip members carry a CRC, so the names are exchanged in the pickle before it is stored
+    out = python('''
+load()
+import io, torch, zipfile, numpy as np
+for old, new in ((b'numpy._core.', b'numpy.core.'), (b'numpy.core.', b'numpy._core.')):
+    source, target = io.BytesIO(), io.BytesIO()
+    torch.save({'a': np.arange(3), 'b': np.float32(2)}, source)
+    with zipfile.ZipFile(source) as read, zipfile.ZipFile(target, 'w') as write:
+        for name in read.namelist():
+            write.writestr(name, read.read(name).replace(old, new))
+    target.seek(0)
+    print(torch.load(target, weights_only=True))
+''')
+    assert out.stdout.count('array([0, 1, 2])') == 2, out.stderr
