@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolution over time on time-major tensors.
+
+Inside the model features are kept as contiguous (B, T, C): that is how they lie on disk, it is what
+LayerNorm over channels wants, and seen as (B, C, 1, T) it is torch's channels-last layout, for
+which the convolution back ends have their fastest kernels. Weights stay those of a Conv1d.
+"""
+from typing import Optional
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def time_major_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
+    """Convolve over time with "same" zero padding.
+
+    Args:
+        x (Tensor): Features (B, T, C), contiguous for speed.
+        weight (Tensor): Weight of a Conv1d, (O, C, odd kernel size).
+        bias (Tensor, optional): (O, ).
+
+    Returns:
+        Tensor: (B, T, O), contiguous.
+    """
+    image = x.transpose(1, 2).unsqueeze(2)  # (B, C, 1, T), channels last
+    out = F.conv2d(image, weight.unsqueeze(2), bias, padding=(0, weight.shape[-1] // 2))
+    return out.squeeze(2).transpose(1, 2)
+
+
+class TemporalConvBlock(nn.Module):
+    """Conv1d(kernel 3, no bias), LayerNorm over channels, ReLU, mask.
+
+    Args:
+        in_channels (int): Channels of the input.
+        out_channels (int): Channels of the output.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(in_channels, out_channels, 3, padding=1, bias=False)
+        self.norm = nn.LayerNorm(out_channels, eps=1e-6)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Args: x (B, T, C_in) and mask (B, T, 1) of x's dtype. Returns (B, T, C_out)."""
+        return F.relu(self.norm(time_major_conv(x, self.conv.weight))) * mask

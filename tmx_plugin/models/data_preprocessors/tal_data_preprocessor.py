@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import Optional
+
+from mmaction.registry import MODELS
+from mmengine.model import BaseDataPreprocessor
+
+
+@MODELS.register_module()
+class TALDataPreprocessor(BaseDataPreprocessor):
+    """Pads the ragged features of a batch and says which positions are valid.
+
+    Args:
+        pad_to (int, optional): Length that training batches are padded to, the largest crop of the
+            pipeline. Batches in testing, and in training where it is None, are as long as their
+            longest video. Defaults to None.
+    """
+
+    def __init__(self, pad_to: Optional[int] = None, non_blocking: bool = False) -> None:
+        super().__init__(non_blocking=non_blocking)
+        self.pad_to = pad_to
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        """Collate to the model's arguments.
+
+        Args:
+            data (dict): ``inputs``, a list of B features (T_i, C), and ``data_samples``.
+            training (bool): Whether to pad to ``pad_to``.
+
+        Returns:
+            dict: ``inputs`` (B, C, T) float32, zero behind each video and with C contiguous in
+            memory; ``masks`` (B, T) bool; ``data_samples``.
+        """
+        data = self.cast_data(data)
+        feats = data['inputs']
+        lengths = [len(feat) for feat in feats]
+        length = max(lengths)
+        if training and self.pad_to is not None:
+            if length > self.pad_to:
+                raise ValueError(f'a training sample has {length} grid steps, more than pad_to='
+                                 f'{self.pad_to}: set RandomTruncation.max_seq_len and '
+                                 'data_preprocessor.pad_to to the same length')
+            length = self.pad_to
+        inputs = feats[0].new_zeros(len(feats), length, feats[0].shape[1])
+        masks = inputs.new_zeros(inputs.shape[:2]).bool()
+        for i, feat in enumerate(feats):
+            inputs[i, :len(feat)] = feat
+            masks[i, :len(feat)] = True
+        return dict(
+            inputs=inputs.float().transpose(1, 2), masks=masks,
+            data_samples=data.get('data_samples'))

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import List, Optional
+
+import torch
+from mmaction.registry import MODELS
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from ..task_modules.points import decode_segments
+
+
+@MODELS.register_module()
+class TemporalMaxer(BaseModel):
+    """TemporalMaxer: temporal action localization with max-pooling as the only temporal context.
+
+    `arXiv 2303.09055 <https://arxiv.org/abs/2303.09055>`_. Features of a video go in, segments with
+    a class and a score come out.
+
+    Args:
+        neck (dict): Config of the embedding and pyramid.
+        head (dict): Config of the head.
+        data_preprocessor (dict, optional): Config of the data preprocessor.
+        test_cfg (dict, optional): Post-processing, the arguments of
+            :class:`~tmx_plugin.models.task_modules.postprocess.PostProcessCfg`.
+        train_cfg (dict, optional): Not used; here because configs of MMAction2 may give it.
+
+    Example:
+        >>> import torch, tmx_plugin
+        >>> from mmaction.registry import MODELS
+        >>> model = MODELS.build(dict(
+        ...     type='TemporalMaxer',
+        ...     neck=dict(type='TemporalMaxerNeck', in_channels=8, out_channels=16),
+        ...     head=dict(type='TemporalMaxerHead', num_classes=3, in_channels=16,
+        ...               feat_channels=16, regression_ranges=[(0, 10000)] * 6)))
+        >>> logits, offsets, masks = model(torch.rand(2, 8, 100))
+        >>> [tuple(level.shape) for level in logits][:3]
+        [(2, 3, 100), (2, 3, 50), (2, 3, 25)]
+    """
+
+    def __init__(self,
+                 neck: dict,
+                 head: dict,
+                 data_preprocessor: Optional[dict] = None,
+                 test_cfg: Optional[dict] = None,
+                 train_cfg: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        self.neck = MODELS.build(neck)
+        self.head = MODELS.build(head)
+        self.postprocess_cfg = PostProcessCfg(**(test_cfg or {}))
+
+    def forward(self,
+                inputs: Tensor,
+                data_samples: Optional[list] = None,
+                mode: str = 'tensor',
+                masks: Optional[Tensor] = None):
+        """Run the model.
+
+        Args:
+            inputs (Tensor): Features (B, C, T), zero where not valid.
+            data_samples (list[ActionDataSample], optional): With ``gt_instances`` on the grid in
+                mode ``'loss'``, with the time geometry in mode ``'predict'``.
+            mode (str): ``'tensor'``, ``'loss'`` or ``'predict'``.
+            masks (Tensor, optional): Validity (B, T) bool. Defaults to all valid.
+
+        Returns:
+            Mode ``'tensor'``: class logits (B, K, T_l), offsets (B, 2, T_l) in strides and masks
+            (B, T_l), a list over levels each. Mode ``'loss'``: a dict of losses. Mode ``'predict'``:
+            the data samples, each with ``pred_instances``: ``segments`` (M, 2) in seconds,
+            ``scores`` and ``labels`` (M, ), best first; each video gets what it gets alone.
+        """
+        if masks is None:
+            masks = inputs.new_ones(inputs.shape[0], inputs.shape[2], dtype=torch.bool)
+        if mode == 'tensor':
+            return self.head(*self.neck(inputs, masks))
+        if mode == 'loss':
+            return self.head.loss(*self.neck(inputs, masks), data_samples)
+        if mode == 'predict':
+            feats, level_masks = self.neck(inputs, masks, lengths=masks.sum(1).tolist())
+            return self.head.predict(feats, level_masks, data_samples, self.postprocess_cfg)
+        raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Element-wise losses, without registry or reduction."""
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def sigmoid_focal_loss(logits: Tensor, targets: Tensor, alpha: float = .25, gamma: float = 2.
+                       ) -> Tensor:
+    """Focal loss of independent classes (arXiv 1708.02002, eq. 5), element by element.
+
+    Args:
+        logits (Tensor): Any shape.
+        targets (Tensor): In [0, 1], broadcastable to ``logits``.
+        alpha (float): Weight of positives; negatives get 1 - alpha.
+        gamma (float): How much well-classified elements are faded out.
+
+    Returns:
+        Tensor: Of the shape of ``logits``.
+    """
+    prob = torch.sigmoid(logits)
+    entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction='none')
+    wrong = prob + targets - 2 * prob * targets  # 1 - p_t
+    return (alpha * targets + (1 - alpha) * (1 - targets)) * entropy * wrong**gamma

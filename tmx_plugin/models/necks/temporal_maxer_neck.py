@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmaction.registry import MODELS
+from mmcv.cnn import build_norm_layer
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from ..common import TemporalConvBlock
+
+
+def level_lengths(length: int, num_levels: int) -> List[int]:
+    """Lengths of the pyramid levels over ``length`` grid steps: each is half the last, rounded up."""
+    lengths = [length]
+    for _ in range(num_levels - 1):
+        lengths.append((lengths[-1] + 1) // 2)
+    return lengths
+
+
+@MODELS.register_module()
+class TemporalMaxerNeck(BaseModule):
+    """Embedding convolutions and a pyramid of nothing but max-pooling (paper sec. 3.3, eq. 2-4).
+
+    ``num_embed`` blocks of Conv1d, LayerNorm and ReLU embed the features; each further level is the
+    max over three neighbours of the level below, at half its rate; one norm a level follows.
+
+    The output of the level norms is not masked again, as in the public implementations: behind the
+    valid part of a padded video it is non-zero, a convolution at the last valid position sees it,
+    and GroupNorm's statistics run over the padded length.
+
+    Args:
+        in_channels (int): Channels of the features.
+        out_channels (int): Width of the model. Defaults to 512.
+        num_embed (int): Number of embedding blocks. Defaults to 2.
+        num_levels (int): Number of pyramid levels. Defaults to 6.
+        norm_cfg (dict): Norm of each level, for :func:`mmcv.cnn.build_norm_layer`.
+            Defaults to LayerNorm with eps 1e-6.
+        input_dropout (float): Share of whole input channels to drop in training. Defaults to 0.
+    """
+
+    def __init__(self,
+                 *,
+                 in_channels: int,
+                 out_channels: int = 512,
+                 num_embed: int = 2,
+                 num_levels: int = 6,
+                 norm_cfg: Optional[dict] = None,
+                 input_dropout: float = 0.,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = in_channels
+        self.input_dropout = input_dropout
+        self.embed = nn.ModuleList(
+            TemporalConvBlock(in_channels if i == 0 else out_channels, out_channels)
+            for i in range(num_embed))
+        norm_cfg = norm_cfg or dict(type='LN', eps=1e-6)
+        self.level_norms = nn.ModuleList(
+            build_norm_layer(norm_cfg, out_channels)[1] for _ in range(num_levels))
+
+    def forward(self, x: Tensor, masks: Tensor, lengths: Optional[Sequence[int]] = None
+                ) -> Tuple[List[Tensor], List[Tensor]]:
+        """Normalised pyramid.
+
+        Args:
+            x (Tensor): Features (B, C, T), zero where not valid.
+            masks (Tensor): Validity (B, T), bool.
+            lengths (Sequence[int], optional): Length of each video's own grid. Beyond it there is
+                nothing for the video: it gets the output that it gets alone, whatever its
+                neighbours in the batch. Defaults to T for all: padding is part of the input.
+
+        Returns:
+            tuple: Features (B, C, T_l) and masks (B, T_l) of every level, finest first.
+        """
+        feats, level_masks, extents = self.pyramid(x, masks, lengths)
+        feats = [
+            self._norm_level(norm, feat, extent)
+            for norm, feat, extent in zip(self.level_norms, feats, extents)
+        ]
+        return [feat.transpose(1, 2) for feat in feats], level_masks
+
+    def pyramid(self, x: Tensor, masks: Tensor, lengths: Optional[Sequence[int]] = None
+                ) -> Tuple[List[Tensor], List[Tensor], list]:
+        """Max-pooled levels before their norms: features (B, T_l, C), masks (B, T_l), extents.
+
+        An extent is the list of the videos' lengths on the level, None where all fill it.
+        """
+        if x.shape[1] != self.in_channels:
+            raise ValueError(f'the model takes features of {self.in_channels} channels '
+                             f'(neck.in_channels), these have {x.shape[1]}')
+        if self.training and self.input_dropout:
+            x = F.dropout1d(x, self.input_dropout)
+        x = x.transpose(1, 2).contiguous()  # (B, T, C), free where the preprocessor made x
+        for block in self.embed:
+            x = block(x, masks.unsqueeze(-1).to(x.dtype))
+
+        num_levels = len(self.level_norms)
+        if lengths is None:
+            extents = [None] * num_levels
+        else:
+            extents = list(zip(*(level_lengths(int(n), num_levels) for n in lengths)))
+        feats, level_masks = [x], [masks]
+        for extent in extents[1:]:
+            feat, mask = self._pool(feats[-1], level_masks[-1], extent)
+            feats.append(feat)
+            level_masks.append(mask)
+        return feats, level_masks, extents
+
+    @staticmethod
+    def _pool(x: Tensor, mask: Tensor, extent: Optional[Sequence[int]]) -> Tuple[Tensor, Tensor]:
+        """One TemporalMaxer step of features (B, T, C) and mask (B, T)."""
+        pooled = F.max_pool1d(mask[:, None].to(x.dtype), 3, stride=2, padding=1)[:, 0] > 0
+        if extent is not None:
+            # Pooling lets an even length spill over by one; alone, the video ends before it.
+            pooled &= _within(extent, pooled.shape[1], pooled.device)
+        image = x.transpose(1, 2).unsqueeze(2)  # (B, C, 1, T), channels last
+        x = F.max_pool2d(image, (1, 3), stride=(1, 2), padding=(0, 1)).squeeze(2).transpose(1, 2)
+        return x * pooled.unsqueeze(-1).to(x.dtype), pooled
+
+    @staticmethod
+    def _norm_level(norm: nn.Module, x: Tensor, extent: Optional[Sequence[int]]) -> Tensor:
+        """Norm of (B, T, C): over channels, or over the groups of each video's own length."""
+        if extent is None or min(extent) == x.shape[1]:
+            return _apply_norm(norm, x)
+        if isinstance(norm, nn.LayerNorm):
+            inside = _within(extent, x.shape[1], x.device)
+            return norm(x) * inside.unsqueeze(-1).to(x.dtype)
+        out = torch.zeros_like(x)
+        for i, length in enumerate(extent):
+            out[i, :length] = _apply_norm(norm, x[i:i + 1, :length])[0]
+        return out
+
+
+def _apply_norm(norm: nn.Module, x: Tensor) -> Tensor:
+    if isinstance(norm, nn.LayerNorm):
+        return norm(x)
+    image = x.transpose(1, 2).unsqueeze(2)  # channels first for the norms that want it
+    return norm(image).squeeze(2).transpose(1, 2)
+
+
+def _within(extent: Sequence[int], length: int, device) -> Tensor:
+    """Positions (B, length), bool, that lie inside each video's own length."""
+    return torch.arange(length, device=device) < torch.tensor(extent, device=device)[:, None]
