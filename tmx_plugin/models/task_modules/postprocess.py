@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the class logits and decoded segments of one video to detections in seconds.
+
+Letters: N points over all pyramid levels, K classes, n candidates, M detections.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from tmx_plugin.structures.time_grid import grid_to_seconds
+
+from .soft_nms import METHODS, segment_nms
+
+
+@dataclass(frozen=True)
+class PostProcessCfg:
+    """Settings of the post-processing; ``PostProcessCfg.from_dict`` checks a config's.
+
+    Args:
+        pre_nms_thresh (float): Scores must exceed this.
+        pre_nms_topk (int): Number of candidates (pairs of a point and a class) given to the NMS.
+        per_level (bool): Take ``pre_nms_topk`` from each level, as the paper's own release does,
+            instead of from all levels together.
+        min_length (float): Candidates whose length, in grid steps, is not above this are dropped
+            after the choice of the best (0.05 in the paper's own release); None keeps all.
+        method (str): See :func:`~.soft_nms.segment_nms`, as for all that follow.
+        sigma (float): Width of the Gaussian.
+        iou_threshold (float): Of the methods ``linear``, ``soft_hard`` and ``hard``.
+        t1 (float): Of ``improved_gaussian``.
+        t2 (float): Of ``improved_gaussian``.
+        min_score (float): Lowest score after suppression.
+        max_seg_num (int): Largest number of detections of a video.
+        multiclass (bool): Suppress within classes only.
+        voting_thresh (float): IoU of segment voting; takes effect where not ``multiclass``.
+    """
+    pre_nms_thresh: float = 0.001
+    pre_nms_topk: int = 2000
+    per_level: bool = False
+    min_length: float | None = None
+    method: str = 'gaussian'
+    sigma: float = 0.5
+    iou_threshold: float = 0.1
+    t1: float = 0.2
+    t2: float = 0.01
+    min_score: float = 0.001
+    max_seg_num: int = 200
+    multiclass: bool = True
+    voting_thresh: float = 0.
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f'method {self.method!r} is not one of {", ".join(METHODS)}')
+        for name in ('pre_nms_topk', 'max_seg_num', 'sigma'):
+            if getattr(self, name) <= 0:
+                raise ValueError(f'{name} must be positive, found {getattr(self, name)!r}')
+
+    @classmethod
+    def from_dict(cls, cfg: dict | None) -> PostProcessCfg:
+        """Settings from a config's dictionary.
+
+        Raises:
+            ValueError: If a key or a value is unknown.
+        """
+        cfg = dict(cfg or {})
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(cfg) - set(known))
+        if unknown:
+            raise ValueError(f'unknown post-processing setting(s) {", ".join(unknown)}; '
+                             f'known are {", ".join(known)}')
+        return cls(**cfg)
+
+    def nms_kwargs(self) -> dict:
+        """The keyword arguments of :func:`~.soft_nms.segment_nms`."""
+        names = ('method', 'sigma', 'iou_threshold', 't1', 't2', 'min_score', 'max_seg_num',
+                 'multiclass', 'voting_thresh')
+        return {name: getattr(self, name) for name in names}
+
+
+def select_candidates(scores: Tensor,
+                      segments: Tensor,
+                      *,
+                      pre_nms_thresh: float,
+                      pre_nms_topk: int,
+                      level_lengths: Sequence[int] | None = None,
+                      min_length: float | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """The pairs of a point and a class that are worth a suppression.
+
+    Args:
+        scores (Tensor): ``(N, K)`` in [0, 1].
+        segments (Tensor): ``(N, 2)`` in grid units.
+        pre_nms_thresh (float): Scores must exceed this.
+        pre_nms_topk (int): Largest number of pairs, over all points.
+        level_lengths (Sequence[int], optional): Points of each level, in the order of ``scores``;
+            if given, ``pre_nms_topk`` holds for each level by itself.
+        min_length (float, optional): Drop, at last, segments that are not longer than this.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: Segments ``(n, 2)``, scores ``(n,)`` and labels ``(n,)``,
+        by descending score (within each level, if levels are given).
+
+    Raises:
+        ValueError: If the levels do not add up to N.
+    """
+    num_classes = scores.shape[1]
+    if level_lengths is None:
+        level_lengths = [len(scores)]
+    if sum(level_lengths) != len(scores):
+        raise ValueError(f'levels of {list(level_lengths)} points, but scores of {len(scores)}')
+    kept_scores, kept, offset = [], [], 0
+    for level in scores.split(list(level_lengths)):
+        flat = level.reshape(-1)  # (N_l * K,)
+        pairs = (flat > pre_nms_thresh).nonzero().squeeze(1)
+        values, order = flat[pairs].topk(min(pre_nms_topk, len(pairs)))
+        kept_scores.append(values)
+        kept.append(pairs[order] + offset)
+        offset += len(flat)
+    values, pairs = torch.cat(kept_scores), torch.cat(kept)
+    candidates = segments[pairs // num_classes]
+    labels = pairs % num_classes
+    if min_length is not None:
+        long = candidates[:, 1] - candidates[:, 0] > min_length
+        candidates, values, labels = candidates[long], values[long], labels[long]
+    return candidates, values, labels
+
+
+@torch.no_grad()
+def postprocess_video(cls_logits: Tensor,
+                      segments_grid: Tensor,
+                      *,
+                      cfg: PostProcessCfg,
+                      feature_stride: float,
+                      offset_frames: float,
+                      fps: float,
+                      duration: float,
+                      level_lengths: Sequence[int] | None = None
+                      ) -> tuple[Tensor, Tensor, Tensor]:
+    """Detections of one video.
+
+    Args:
+        cls_logits (Tensor): ``(N, K)`` of the valid points of all levels, before the sigmoid.
+        segments_grid (Tensor): ``(N, 2)`` decoded start and end in grid units, not clipped.
+        cfg (PostProcessCfg): Settings.
+        feature_stride (float): Frames between two grid steps.
+        offset_frames (float): Frame at the centre of grid step 0.
+        fps (float): Frames a second.
+        duration (float): Length of the video in seconds.
+        level_lengths (Sequence[int], optional): Points of each level; needed for
+            ``cfg.per_level``.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: Segments in seconds ``(M, 2)`` float32, clamped to the
+        video, scores ``(M,)`` float32 and labels ``(M,)`` int64, by descending score.
+
+    Raises:
+        ValueError: If the levels are missing or do not add up.
+    """
+    if cfg.per_level and level_lengths is None:
+        raise ValueError('per_level needs the number of points of each level')
+    segments, scores, labels = select_candidates(
+        cls_logits.float().sigmoid(),
+        segments_grid.float(),
+        pre_nms_thresh=cfg.pre_nms_thresh,
+        pre_nms_topk=cfg.pre_nms_topk,
+        level_lengths=level_lengths if cfg.per_level else None,
+        min_length=cfg.min_length)
+    segments, scores, labels = segment_nms(
+        segments, scores, labels, num_classes=cls_logits.shape[1], **cfg.nms_kwargs())
+    segments_sec = grid_to_seconds(
+        segments, feature_stride=feature_stride, offset_frames=offset_frames, fps=fps,
+        duration=duration)
+    return segments_sec, scores, labels
