@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Average precision and recall against numbers of the reference, and a plain-loop version."""
+import gzip
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tmx_plugin.evaluation.functional import (
+    SegmentTable,
+    average_precision,
+    clean_ground_truth,
+    matching,
+    tables_from_activitynet,
+    topk_recall,
+)
+
+
+# ---------------------------------------------------------------- the slow version, in plain loops
+def tiou_of(a, b):
+    inter = max(min(a[1], b[1]) - max(a[0], b[0]), 0.)
+    union = (a[1] - a[0]) + (b[1] - b[0]) - inter
+    return inter / union if union > 0 else 0.
+
+
+def slow_clean(gt):
+    kept = []
+    for video, (start, end), label in zip(gt.videos, gt.segments, gt.labels):
+        repeat = any(v == video and lab == label and abs(s - start) <= 1e-3 and abs(e - end) <= 1e-3
+                     for v, (s, e), lab in kept)
+        if end > start and not repeat:
+            kept.append((video, (start, end), label))
+    return kept
+
+
+def ranked(det, label):
+    rows = np.flatnonzero(det.labels == label)
+    return rows[np.argsort(det.scores[rows])[::-1]]
+
+
+def slow_ap(gt, det, threshold):
+    gt = slow_clean(gt)
+    result = {}
+    for label in sorted({lab for _, _, lab in gt}):
+        mine = [(v, s) for v, s, lab in gt if lab == label]
+        taken, hits = set(), []
+        for row in ranked(det, label):
+            options = [(tiou_of(s, det.segments[row]), i) for i, (v, s) in enumerate(mine)
+                       if v == det.videos[row] and i not in taken]
+            best = max(options, default=(0., None))
+            hits.append(best[0] >= threshold)
+            if hits[-1]:
+                taken.add(best[1])
+        tp = np.cumsum(hits) if hits else np.zeros(0)
+        recall = np.concatenate([[0], tp / len(mine), [1]])
+        precision = np.concatenate([[0], tp / np.arange(1, len(tp) + 1), [0]])
+        for i in range(len(precision) - 2, -1, -1):
+            precision[i] = max(precision[i], precision[i + 1])
+        result[label] = sum((recall[i] - recall[i - 1]) * precision[i]
+                            for i in range(1, len(recall)))
+    return result
+
+
+def slow_recall(gt, det, threshold, k):
+    gt = slow_clean(gt)
+    result = {}
+    for label in sorted({lab for _, _, lab in gt}):
+        found = total = 0
+        for video in {v for v, _, lab in gt if lab == label}:
+            mine = [s for v, s, lab in gt if lab == label and v == video]
+            best = [r for r in ranked(det, label) if det.videos[r] == video][:k * len(mine)]
+            total += len(mine)
+            found += sum(any(tiou_of(s, det.segments[r]) >= threshold for r in best) for s in mine)
+        result[label] = found / total
+    return result
+
+
+# ----------------------------------------------------------------------------------- random tables
+@st.composite
+def tables(draw):
+    """Few videos, classes, times and scores, so that ties and repeats abound."""
+    grid = draw(st.sampled_from([4, 12, 1000]))
+
+    def rows(size, extra):
+        column = st.lists(st.integers(0, 3 + extra), min_size=size, max_size=size)
+        times = st.lists(st.tuples(st.integers(0, grid), st.integers(0, grid)),
+                         min_size=size, max_size=size)
+        return draw(column), np.array(draw(times), float).reshape(-1, 2) / 3, draw(column)
+
+    videos, segments, labels = rows(draw(st.integers(1, 25)), 0)
+    gt = SegmentTable(videos, np.sort(segments), labels)
+    videos, segments, labels = rows(draw(st.integers(0, 60)), 1)
+    scores = draw(st.lists(st.integers(0, draw(st.sampled_from([1, 5, 10**6]))),
+                           min_size=len(labels), max_size=len(labels)))
+    if draw(st.booleans()):
+        segments = np.sort(segments)  # else some detections end before they start
+    return gt, SegmentTable(videos, segments, labels, np.array(scores) / 7)
+
+
+TIOUS = [.1, .3, .5, .75, 1.]
+
+
+def check_against_slow(gt, det):
+    if not slow_clean(gt):
+        with pytest.raises(ValueError, match='no ground truth'):
+            average_precision(gt, det, TIOUS)
+        return
+    classes, ap = average_precision(gt, det, TIOUS)
+    for i, threshold in enumerate(TIOUS):
+        expected = slow_ap(gt, det, threshold)
+        assert classes.tolist() == list(expected)
+        np.testing.assert_allclose(ap[:, i], list(expected.values()), atol=1e-12)
+    classes, recall = topk_recall(gt, det, TIOUS, [1, 3])
+    for i, threshold in enumerate(TIOUS):
+        for j, k in enumerate([1, 3]):
+            expected = slow_recall(gt, det, threshold, k)
+            assert classes.tolist() == list(expected)
+            np.testing.assert_allclose(recall[:, i, j], list(expected.values()), atol=1e-12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tables())
+def test_equals_plain_loops(gt_det):
+    check_against_slow(*gt_det)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables(), st.integers(1, 7), st.integers(1, 9))
+def test_blocks_do_not_change_the_result(gt_det, block, max_pairs):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, 'MAX_PAIRS', max_pairs)
+        patch.setitem(average_precision.__globals__, 'BLOCK', block)
+        check_against_slow(*gt_det)
+
+
+def test_realistic_scene_equals_plain_loops():
+    rng = np.random.default_rng(0)
+    start = rng.uniform(0, 1e4, 120)
+    segments = np.stack([start, start + rng.exponential(3e3, 120)], axis=1)
+    gt = SegmentTable(rng.integers(0, 6, 120), segments, rng.integers(0, 3, 120))
+    source = rng.integers(0, 120, 1500)
+    segments = gt.segments[source] + rng.normal(0, 600, (1500, 2))
+    det = SegmentTable(gt.videos[source], np.sort(segments), gt.labels[source],
+                       rng.random(1500).round(2))
+    check_against_slow(gt, det)
+
+
+def test_every_detection_wants_the_same_ground_truth():
+    # A long chain of rejections: the worst case of the rounds.
+    n = 300
+    gt = SegmentTable(np.zeros(n), np.stack([np.arange(n), np.arange(n) + 1e4], 1), np.zeros(n))
+    det = SegmentTable(np.zeros(n), np.tile([0., 1e4], (n, 1)), np.zeros(n), np.arange(n)[::-1])
+    check_against_slow(gt, det)
+
+
+# ------------------------------------------------------------------------------- reference numbers
+@pytest.mark.parametrize('seed', range(3))
+def test_golden(golden_dir, seed):
+    with gzip.open(golden_dir / f'map_s{seed}.json.gz') as file:
+        cases = json.load(file)['cases']
+    assert len(cases) == 25
+    for case in cases:
+        gt, det, names = tables_from_activitynet(
+            case['ground_truth'], case['predictions'], case['subset'])
+        classes, ap = average_precision(gt, det, case['tious'])
+        ours = {f'mAP@{t}': value for t, value in zip(case['tious'], ap.mean(axis=0))}
+        ours['average_mAP'] = ap.mean()
+        if 'top_k' in case:
+            recall = topk_recall(gt, det, case['tious'], case['top_k'])[1].mean(axis=0)
+            ours.update({f'recall@{t}@{k}': recall[i, j] for i, t in enumerate(case['tious'])
+                         for j, k in enumerate(case['top_k'])})
+        assert ours == pytest.approx(case['metric_dict'], abs=1e-9), case['tag']
+        for name, expected in case.get('ap', {}).items():
+            row = classes.tolist().index(names.index(name))
+            np.testing.assert_allclose(ap[row], expected, atol=1e-9, err_msg=case['tag'])
+
+
+def test_published_map_of_real_detections(shared_data):
+    with open(shared_data / 'detections/autoloc_TH14.json') as file:
+        record = json.load(file)
+    videos = {}
+
+    def table(by_class, with_scores):
+        rows = np.array([(videos.setdefault(video, len(videos)), int(label), *row)
+                         for label, by_video in by_class.items()
+                         for video, found in by_video.items() for row in found])
+        return SegmentTable(rows[:, 0], rows[:, 2:4], rows[:, 1],
+                            rows[:, 4] if with_scores else None)
+
+    _, ap = average_precision(
+        table(record['gt'], False), table(record['det'], True), record['tious'])
+    np.testing.assert_allclose(ap.mean(axis=0), record['map'], atol=1e-6)
+
+
+# --------------------------------------------------------------------------------- worked by hand
+def test_worked_by_hand():
+    gt = SegmentTable([0, 0, 1], [[0, 10], [20, 30], [0, 10]], [0, 0, 0])
+    # hit, false (taken), false (video without ground truth), hit: precision 1, 1/2, 1/3, 2/4
+    det = SegmentTable([0, 0, 7, 1], [[0, 10], [0, 9], [0, 10], [0, 8]], [0] * 4, [.9, .8, .7, .6])
+    classes, ap = average_precision(gt, det, [.5])
+    assert classes.tolist() == [0]
+    assert ap[0, 0] == pytest.approx((1 + 2 / 4) / 3)
+    assert topk_recall(gt, det, [.5, .9], [1])[1].tolist() == [[[2 / 3], [1 / 3]]]
+
+
+def test_a_ground_truth_taken_is_replaced_by_the_next_best():
+    gt = SegmentTable([0, 0], [[0, 10], [2, 12]], [0, 0])
+    det = SegmentTable([0, 0], [[0, 10], [0, 10.5]], [0, 0], [.9, .8])
+    assert average_precision(gt, det, [.5])[1][0, 0] == 1
+    assert average_precision(gt, det, [.75])[1][0, 0] == .5
+
+
+def test_no_detections_and_class_without_detections():
+    gt = SegmentTable([0, 0], [[0, 1], [0, 1]], [3, 5])
+    none = SegmentTable([], [], [], [])
+    assert average_precision(gt, none, [.5])[1].tolist() == [[0], [0]]
+    assert topk_recall(gt, none, [.5], [1])[1].tolist() == [[[0]], [[0]]]
+    det = SegmentTable([0, 0], [[0, 1], [0, 1]], [5, 4], [.1, .9])
+    classes, ap = average_precision(gt, det, [.5])
+    assert classes.tolist() == [3, 5] and ap.tolist() == [[0], [1]]
+
+
+def test_huge_times_and_ids():
+    gt = SegmentTable([10**15, -4], [[1e9, 1e9 + 5], [-3e9, -2e9]], [10**12, 7])
+    det = SegmentTable(gt.videos, gt.segments, gt.labels, [.1, .2])
+    assert average_precision(gt, det, [.5, 1.])[1].tolist() == [[1, 1], [1, 1]]
+
+
+def test_repeats_are_compared_with_kept_rows_only():
+    # The third is a repeat of the second, which is itself dropped: so the third stays.
+    gt = SegmentTable([0] * 5, [[0, 1], [.0008, 1], [.0016, 1], [2, 2], [4, 3]], [0] * 5)
+    assert clean_ground_truth(gt).segments.tolist() == [[0, 1], [.0016, 1]]
+
+
+def test_errors_say_what_is_wrong():
+    gt = SegmentTable([0], [[0, 1]], [0])
+    det = SegmentTable([0], [[0, 1]], [0], [1.])
+    with pytest.raises(ValueError, match=r'thresholds must be in \(0, 1\], got \[0\.0\]'):
+        average_precision(gt, det, [0])
+    with pytest.raises(ValueError, match='no scores'):
+        average_precision(gt, gt, [.5])
+    with pytest.raises(ValueError, match='top_k must be positive'):
+        topk_recall(gt, det, [.5], [0])
+    with pytest.raises(ValueError, match='different lengths'):
+        SegmentTable([0, 1], [[0, 1]], [0])
+    with pytest.raises(ValueError, match='scores: 1 of 2 rows are not finite, first row 1 of'):
+        SegmentTable([0, 0], [[0, 1]] * 2, [0, 0], [1., np.nan])
+    database = {'database': {'v': {'subset': 'train', 'annotations': []}}}
+    with pytest.raises(ValueError, match=r"subset 'test'.*the file has the subsets \['train'\]"):
+        tables_from_activitynet(database, {'results': {}}, 'test')
+
+
+def test_many_detections_use_little_memory():
+    import tracemalloc
+    rng = np.random.default_rng(0)
+    start = rng.uniform(0, 100, 2000)
+    gt = SegmentTable(rng.integers(0, 40, 2000), np.stack([start, start + 5], 1),
+                      rng.integers(0, 20, 2000))
+    start = rng.uniform(0, 100, 200_000)
+    det = SegmentTable(rng.integers(0, 40, 200_000), np.stack([start, start + 6], 1),
+                       rng.integers(0, 20, 200_000), rng.random(200_000))
+    tracemalloc.start()
+    average_precision(gt, det, np.linspace(.1, .9, 9))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 80e6, f'{peak / 1e6:.0f} MB'

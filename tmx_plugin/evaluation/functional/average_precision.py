@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Average precision and recall of temporal detections, by the ActivityNet protocol.
+
+All classes, videos and thresholds are done at once; nothing runs in Python per detection.
+"""
+import numpy as np
+
+from .matching import BLOCK, GreedyMatcher, GroundTruthIndex, index_of
+from .segment_table import SegmentTable, clean_ground_truth
+
+
+def average_precision(gt: SegmentTable, det: SegmentTable, tious):
+    """Average precision of each class at each tIoU threshold.
+
+    Per class, the detections of all videos are taken by descending score. Each takes the free
+    ground truth of its video with the highest tIoU >= threshold, else it is a false positive. AP is
+    the area under the precision-recall curve made monotone (VOC 2010 and later). Equal scores come
+    in the order of ``numpy.argsort(scores)[::-1]`` over the class's detections, as in the
+    ActivityNet evaluation; so the order of the rows matters where scores are tied.
+
+    Args:
+        gt (SegmentTable): Ground truth; repeats and segments with end <= start are dropped.
+        det (SegmentTable): Detections with scores. Those of a label without ground truth are
+            ignored; those in a video without ground truth are false positives.
+        tious (Sequence[float]): T thresholds in (0, 1].
+
+    Returns:
+        tuple: classes (K,) int64, the labels that have ground truth, ascending; and AP (K, T)
+        float64 in [0, 1]. mAP per threshold is ``ap.mean(axis=0)``.
+
+    Raises:
+        ValueError: No ground truth is left, thresholds out of range, or detections without scores.
+
+    Example:
+        >>> gt = SegmentTable([0, 0], [[0, 10], [20, 30]], [1, 1])
+        >>> det = SegmentTable([0, 0], [[0, 10], [21, 30]], [1, 1], [.9, .8])
+        >>> average_precision(gt, det, [.5, .95])
+        (array([1]), array([[1. , 0.5]]))
+    """
+    index, ranking, tious = _prepare(gt, det, tious)
+    matcher = GreedyMatcher(index, tious)
+    for position in _rank_blocks(ranking.class_start):
+        matcher.add(*ranking.select(position))
+    # Rank of the detection that found each ground truth, from 1; infinite where none did.
+    class_of = np.repeat(np.arange(len(index.classes)), np.diff(index.class_start))
+    rank = np.where(matcher.taken_by == matcher.FREE, np.inf,
+                    matcher.taken_by - ranking.class_start[class_of] + 1.)
+    ap = [_ap_of_ranks(part) for part in np.split(rank, index.class_start[1:-1], axis=1)]
+    return index.classes, np.stack(ap)
+
+
+def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k):
+    """Share of the ground truth that the best detections find.
+
+    Per class and video with n ground truths, the k * n best detections count; a ground truth is
+    found if any of them reaches the tIoU threshold (one detection may find several).
+
+    Args:
+        gt, det, tious: As for :func:`average_precision`.
+        top_k (Sequence[int]): The multiples k.
+
+    Returns:
+        tuple: classes (K,) as in :func:`average_precision`, and recall (K, T, len(top_k)) float64
+        in [0, 1]; its mean over classes is usually reported.
+
+    Raises:
+        ValueError: As in :func:`average_precision`.
+    """
+    top_k = np.asarray(top_k, np.int64).reshape(-1)
+    if (top_k < 1).any():
+        raise ValueError(f'top_k must be positive, got {top_k.tolist()}')
+    index, ranking, tious = _prepare(gt, det, tious)
+    group = ranking.group
+    # Rank within the class and video: position in a stable sort by group, less the group's begin.
+    order = np.argsort(group, kind='stable')
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.searchsorted(group[order], group[order])
+    limit = np.diff(index.group_start)[group] * top_k[:, None]  # (k, D)
+    found = np.zeros((len(tious), len(top_k), len(index)), bool)
+    keep = np.flatnonzero((group >= 0) & (rank < limit.max(axis=0, initial=0)))
+    for part in np.array_split(keep, len(keep) // BLOCK + 1):
+        _, part_group, starts, ends = ranking.select(part)
+        first, last = index.ranges(part_group, starts, ends, np.full(len(part), tious.min()))
+        counts = np.where(ends > starts, np.maximum(last - first, 0), 0)
+        pair_det, pair_gt, tiou = index.pairs(first, counts, starts, ends)
+        counted = (rank < limit)[:, part[pair_det]]  # (k, P)
+        for level, threshold in enumerate(tious):
+            for i, mask in enumerate(counted & (tiou >= threshold)):
+                found[level, i, pair_gt[mask]] = True
+    recall = np.add.reduceat(found, index.class_start[:-1], axis=2, dtype=np.int64)
+    return index.classes, np.moveaxis(recall / np.diff(index.class_start), 2, 0)
+
+
+class _Ranking:
+    """Detections of known classes, by class and then by descending score: their *position*.
+
+    Attributes:
+        class_start (np.ndarray): (K + 1,) position at which each class begins.
+        group (np.ndarray): (D,) group of the ground truth index, -1 where it has none.
+    """
+
+    def __init__(self, index: GroundTruthIndex, det: SegmentTable):
+        class_of = index_of(det.labels, index.classes)
+        known = np.flatnonzero(class_of >= 0)
+        # Sorting 16-bit integers is linear in numpy.
+        small = class_of[known].astype(np.int16 if len(index.classes) < 2**15 else np.int64)
+        order = known[np.argsort(small, kind='stable')]
+        sizes = np.bincount(small, minlength=len(index.classes))
+        self.class_start = np.concatenate([[0], np.cumsum(sizes)])
+        scores = det.scores[order]
+        for start, end in zip(self.class_start[:-1], self.class_start[1:]):
+            order[start:end] = order[start:end][np.argsort(scores[start:end])[::-1]]
+        self.group = index.groups(np.repeat(np.arange(len(sizes)), sizes), det.videos[order])
+        self._segments = det.segments
+        self._order = order
+
+    def select(self, position: np.ndarray):
+        """Position, group, starts and ends of the detections that have a group."""
+        group = self.group[position]
+        position = position[group >= 0]
+        starts, ends = self._segments[self._order[position]].T
+        return position, group[group >= 0], starts, ends
+
+
+def _prepare(gt: SegmentTable, det: SegmentTable, tious):
+    """Check the input; index the ground truth and rank the detections."""
+    tious = np.asarray(tious, np.float64).reshape(-1)
+    if not len(tious) or not ((tious > 0) & (tious <= 1)).all():
+        raise ValueError(f'tIoU thresholds must be in (0, 1], got {tious.tolist()}')
+    if det.scores is None:
+        raise ValueError('the detections have no scores')
+    clean = clean_ground_truth(gt)
+    if not len(clean):
+        raise ValueError(f'no ground truth to evaluate on: {len(gt)} segments were given, none of '
+                         'them with end > start')
+    index = GroundTruthIndex(clean.videos, clean.segments, clean.labels)
+    return index, _Ranking(index, det), tious
+
+
+def _rank_blocks(class_start: np.ndarray):
+    """All positions in blocks of about ``BLOCK``: first the best of every class, and so on.
+
+    So the ground truths that are easily found are taken early, and later blocks have little to do.
+    """
+    sizes = np.diff(class_start)
+    rank = 0
+    while rank < sizes.max(initial=0):
+        width = max(BLOCK // np.count_nonzero(sizes > rank), 1)
+        counts = np.clip(sizes - rank, 0, width)
+        begin = class_start[:-1] + rank - (np.cumsum(counts) - counts)
+        yield np.repeat(begin, counts) + np.arange(counts.sum())
+        rank += width
+
+
+def _ap_of_ranks(rank: np.ndarray) -> np.ndarray:
+    """AP from the ranks (T, n) of the detections that found a class's n ground truths.
+
+    The i-th true positive has precision i / rank and adds 1 / n of recall; between true positives
+    precision only falls, so its monotone envelope needs no other points.
+    """
+    precision = np.arange(1, rank.shape[1] + 1) / np.sort(rank, axis=1)
+    envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)
+    return envelope.sum(axis=1) / rank.shape[1]

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ground truth and detections of many videos as plain arrays."""
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+AMBIGUOUS = 'Ambiguous'
+
+
+@dataclass(frozen=True)
+class SegmentTable:
+    """Labelled segments of many videos, one row a segment, in file order.
+
+    Attributes:
+        videos (np.ndarray): (N,) int64, which video; any integers.
+        segments (np.ndarray): (N, 2) float64, start and end in seconds.
+        labels (np.ndarray): (N,) int64, which class; any integers.
+        scores (np.ndarray, optional): (N,) float64, for detections only.
+
+    Raises:
+        ValueError: Lengths that disagree, or a number that is not finite.
+
+    Example:
+        >>> gt = SegmentTable(videos=[0], segments=[[1., 2.]], labels=[3])
+        >>> len(gt)
+        1
+    """
+
+    videos: np.ndarray
+    segments: np.ndarray
+    labels: np.ndarray
+    scores: Optional[np.ndarray] = None
+
+    def __post_init__(self):
+        columns = dict(
+            videos=np.asarray(self.videos, np.int64).reshape(-1),
+            labels=np.asarray(self.labels, np.int64).reshape(-1),
+            segments=np.asarray(self.segments, np.float64).reshape(-1, 2))
+        if self.scores is not None:
+            columns['scores'] = np.asarray(self.scores, np.float64).reshape(-1)
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f'columns of different lengths: {lengths}')
+        for name in ('segments', 'scores'):
+            column = columns.get(name)
+            if column is not None and not np.isfinite(column).all():
+                bad = np.argwhere(~np.isfinite(column))[:, 0]
+                raise ValueError(
+                    f'{name}: {len(np.unique(bad))} of {len(column)} rows are not finite, first '
+                    f'row {bad[0]} of video {columns["videos"][bad[0]]}: {column[bad[0]]}')
+        for name, column in columns.items():
+            object.__setattr__(self, name, column)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows(self, index: np.ndarray) -> 'SegmentTable':
+        """The rows that ``index`` (a mask or indices) selects."""
+        scores = None if self.scores is None else self.scores[index]
+        return SegmentTable(self.videos[index], self.segments[index], self.labels[index], scores)
+
+
+def clean_ground_truth(gt: SegmentTable, tolerance: float = 1e-3) -> SegmentTable:
+    """Drop segments with end <= start, and repeats.
+
+    A repeat has the video and the label of a kept earlier row, and both its ends within
+    ``tolerance`` seconds of that row's.
+
+    Args:
+        gt (SegmentTable): Ground truth.
+        tolerance (float): In seconds.
+
+    Returns:
+        SegmentTable: The kept rows, in their order.
+    """
+    gt = gt.rows(gt.segments[:, 1] > gt.segments[:, 0])
+    start = gt.segments[:, 0]
+    order = np.lexsort((start, gt.labels, gt.videos))
+    # Rows can only repeat each other inside a run of starts with no gap above the tolerance.
+    linked = ((np.diff(gt.videos[order]) == 0) & (np.diff(gt.labels[order]) == 0)
+              & (np.diff(start[order]) <= tolerance))
+    runs = np.split(order, np.flatnonzero(~linked) + 1) if linked.any() else []
+    keep = np.ones(len(gt), bool)
+    for run in runs:
+        if len(run) == 1:
+            continue
+        run = np.sort(run)
+        kept = [run[0]]
+        for row in run[1:]:
+            difference = np.abs(gt.segments[kept] - gt.segments[row])
+            if (difference <= tolerance).all(axis=1).any():
+                keep[row] = False
+            else:
+                kept.append(row)
+    return gt.rows(keep)
+
+
+def tables_from_activitynet(ground_truth: dict, predictions: dict, subset=None):
+    """Arrays from the two ActivityNet-style dictionaries.
+
+    Classes are the labels of the subset's ground truth, 'Ambiguous' aside; predictions with
+    another label are left out. Predictions in videos that are not in the subset stay: they are
+    false positives.
+
+    Args:
+        ground_truth (dict): ``{'database': {video: {'subset': s, 'annotations': [{'label': name,
+            'segment': [start, end]}]}}}``, seconds.
+        predictions (dict): ``{'results': {video: [{'label': name, 'score': x,
+            'segment': [start, end]}]}}``, seconds.
+        subset (str, optional): Use the videos of this subset, compared without regard to case;
+            None uses all.
+
+    Returns:
+        tuple: gt (SegmentTable), det (SegmentTable), classes (list[str]): label i of both tables
+        is called ``classes[i]``.
+
+    Raises:
+        ValueError: If the subset holds no ground truth.
+    """
+    database = ground_truth['database']
+    wanted = {
+        video: info for video, info in database.items()
+        if subset is None or info['subset'].lower() == subset.lower()}
+    annotations = [(video, item) for video, info in wanted.items()
+                   for item in info['annotations'] if item['label'] != AMBIGUOUS]
+    if not annotations:
+        found = sorted({info.get('subset', '') for info in database.values()})
+        raise ValueError(f'no ground truth in subset {subset!r}: {len(wanted)} of {len(database)} '
+                         f'videos belong to it; the file has the subsets {found}')
+    classes = sorted({item['label'] for _, item in annotations})
+    class_index = {name: i for i, name in enumerate(classes)}
+    detections = [(video, item) for video, items in predictions['results'].items()
+                  for item in items if item['label'] in class_index]
+    video_index = {}
+    for video in [*wanted, *predictions['results']]:
+        video_index.setdefault(video, len(video_index))
+
+    def table(rows, scores=None):
+        return SegmentTable(
+            videos=[video_index[video] for video, _ in rows],
+            segments=[item['segment'] for _, item in rows],
+            labels=[class_index[item['label']] for _, item in rows], scores=scores)
+
+    return (table(annotations),
+            table(detections, scores=[item['score'] for _, item in detections]), classes)
