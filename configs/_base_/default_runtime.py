@@ -1,0 +1,39 @@
+# What every run has in common: hooks, logging, environment.
+custom_imports = dict(imports=['tmx_plugin'], allow_failed_imports=False)
+default_scope = 'mmaction'
+
+default_hooks = dict(
+    runtime_info=dict(type='RuntimeInfoHook'),
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=20, ignore_last=False),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    epoch_seed=dict(type='EpochSeedHook'),
+    load_checkpoint=dict(type='TALCheckpointHook', strict=True),
+    ema=dict(type='TALEMAHook', momentum=0.001, update_buffers=True),
+    # The rule must be given: MMEngine cannot guess it from this metric's name.
+    checkpoint=dict(
+        type='CheckpointHook',
+        interval=1,
+        save_best='average_mAP',
+        rule='greater',
+        backend_args=dict(backend='atomic')))
+
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'))
+
+log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
+log_level = 'INFO'
+
+# For TensorBoard or Weights & Biases add dict(type='TensorboardVisBackend') or
+# dict(type='WandbVisBackend'), here or by --cfg-options visualizer.vis_backends=[...]
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
+
+# Batches have different lengths in testing, and every parameter is used in every step.
+find_unused_parameters = False
+
+load_from = None
+resume = False
