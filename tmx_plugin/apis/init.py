@@ -19,15 +19,15 @@ def init_localizer(config: Union[str, Path, Config],
 
     Args:
         config (str | Path | Config): Config file or its content.
-        checkpoint (str | Path, optional): One of our checkpoints, or a file released by either public
-            implementation; EMA weights are used where the file has them. Loading runs no code from
-            the file. Without one the weights are random.
+        checkpoint (str | Path, optional): One of our checkpoints, or a file released by either
+            public implementation; EMA weights are used where the file has them. Loading runs no
+            code from the file. Without one the weights are random.
         device (str): Device of the model. Defaults to ``'cpu'``.
         cfg_options (dict, optional): Changes to the config, ``{'model.head.num_classes': 5}``.
 
     Returns:
-        nn.Module: The model. Its ``cfg`` is the config; its ``dataset_meta`` has the ``classes`` that
-        the checkpoint was trained with, where it says so.
+        nn.Module: The model. Its ``cfg`` is the config; its ``dataset_meta`` has the ``classes``
+        that the checkpoint was trained with, where it says so.
 
     Raises:
         FileNotFoundError: There is no such config or checkpoint.

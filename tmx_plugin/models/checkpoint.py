@@ -6,14 +6,13 @@ refused with the list of differences, so a model is never half loaded.
 """
 import pickle
 import re
-from typing import Dict, List, Tuple
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
 #: (pattern, replacement) from the reference's key to ours, tried in order.
-_KEY_RULES: Dict[str, List[Tuple[str, str]]] = {
+_KEY_RULES: dict[str, list[tuple[str, str]]] = {
     'OpenTAD': [
         (r'projection\.embed\.', 'neck.embed.'),
         (r'neck\.fpn_norms\.', 'neck.level_norms.'),
@@ -113,7 +112,7 @@ def apply_norm_eps(checkpoint: dict, model: nn.Module) -> None:
                 module.eps = eps
 
 
-def check_fits(state: Dict[str, Tensor], model: nn.Module, name: str) -> None:
+def check_fits(state: dict[str, Tensor], model: nn.Module, name: str) -> None:
     """Raise :class:`CheckpointMismatchError` unless keys and shapes are exactly the model's.
 
     A model with a video backbone may take a checkpoint without one: a localizer that was trained on
@@ -135,13 +134,11 @@ def check_fits(state: Dict[str, Tensor], model: nn.Module, name: str) -> None:
             f'{len(differences)} difference(s):\n  ' + '\n  '.join(differences))
 
 
-def _choose_weights(checkpoint: dict) -> Tuple[Dict[str, Tensor], str]:
-    for key, kind in (('state_dict_ema', 'EMA'), ('state_dict', 'plain')):
-        if checkpoint.get(key):
-            weights = checkpoint[key]
-            break
+def _choose_weights(checkpoint: dict) -> tuple[dict[str, Tensor], str]:
+    if checkpoint.get('state_dict_ema'):
+        weights, kind = checkpoint['state_dict_ema'], 'EMA'
     else:
-        weights, kind = checkpoint, 'plain'
+        weights, kind = checkpoint.get('state_dict', checkpoint), 'plain'
     bad = [key for key, value in weights.items() if not isinstance(value, Tensor)]
     if bad or not weights:
         raise CheckpointMismatchError(
@@ -150,8 +147,8 @@ def _choose_weights(checkpoint: dict) -> Tuple[Dict[str, Tensor], str]:
     return weights, kind
 
 
-def _convert_state(weights: Dict[str, Tensor], source: str, model: nn.Module
-                   ) -> Dict[str, Tensor]:
+def _convert_state(weights: dict[str, Tensor], source: str, model: nn.Module
+                   ) -> dict[str, Tensor]:
     """Rename and reshape the tensors of a reference's state dict."""
     expected = model.state_dict()
     state = {}
@@ -173,7 +170,7 @@ def _convert_state(weights: Dict[str, Tensor], source: str, model: nn.Module
     return state
 
 
-def _drop_absent_nouns(state: Dict[str, Tensor], expected: Dict[str, Tensor]) -> None:
+def _drop_absent_nouns(state: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     """Keep the classes with instances of the original's 300-class EPIC noun head."""
     num_absent = len(EPIC_NOUNS_WITHOUT_INSTANCE)
     for key in ('head.cls_conv.weight', 'head.cls_conv.bias'):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import math
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +13,13 @@ from torch import Tensor, nn
 
 from ..common import TemporalConvBlock, time_major_conv
 from ..task_modules.points import Points, decode_segments, pyramid_points
+from ..task_modules.postprocess import PostProcessCfg, postprocess_video
 
 #: Class logits (B, K, T_l), offsets (B, 2, T_l) and masks (B, T_l) of every level.
-HeadOutputs = Tuple[List[Tensor], List[Tensor], List[Tensor]]
+HeadOutputs = tuple[list[Tensor], list[Tensor], list[Tensor]]
+
+#: What a data sample's metainfo must say to turn grid positions into seconds.
+TIME_KEYS = ('feature_stride', 'offset_frames', 'fps', 'duration')
 
 
 class LevelScale(nn.Module):
@@ -40,16 +45,16 @@ class TemporalMaxerHead(BaseModule):
         in_channels (int): Channels of the pyramid. Defaults to 512.
         feat_channels (int): Channels of the towers. Defaults to 512.
         num_convs (int): Blocks of each tower. Defaults to 2.
-        regression_ranges (Sequence[tuple]): For each level the range, in grid steps, of the distance
-            from a point to the farther end of the segments it is responsible for.
+        regression_ranges (Sequence[tuple]): For each level the range, in grid steps, of the
+            distance from a point to the farther end of the segments it is responsible for.
         prior_prob (float): Class probability that the last bias starts with. Defaults to 0.01.
         assigner (dict): Config of the assigner.
         loss_cls (dict): Config of the classification loss (a sum over points and classes).
         loss_reg (dict): Config of the regression loss (a sum over positives).
-        loss_weight (float): Weight of the regression loss; if <= 0 it is chosen in each step so that
-            both losses are equal. Defaults to 1.
-        loss_normalizer (float): What the normaliser of the losses, a running mean of the number of
-            positive points, starts with. Defaults to 100.
+        loss_weight (float): Weight of the regression loss; if <= 0 it is chosen in each step so
+            that both losses are equal. Defaults to 1.
+        loss_normalizer (float): What the normaliser of the losses, a running mean of the number
+            of positive points, starts with. Defaults to 100.
         loss_normalizer_momentum (float): Its momentum. Defaults to 0.9.
     """
 
@@ -59,7 +64,7 @@ class TemporalMaxerHead(BaseModule):
                  in_channels: int = 512,
                  feat_channels: int = 512,
                  num_convs: int = 2,
-                 regression_ranges: Sequence[Tuple[float, float]],
+                 regression_ranges: Sequence[tuple[float, float]],
                  prior_prob: float = 0.01,
                  assigner: Optional[dict] = None,
                  loss_cls: Optional[dict] = None,
@@ -125,14 +130,14 @@ class TemporalMaxerHead(BaseModule):
         return pyramid_points(lengths, self.strides, self.regression_ranges, device)
 
     def loss(self, feats: Sequence[Tensor], masks: Sequence[Tensor], data_samples: list
-             ) -> Dict[str, Tensor]:
+             ) -> dict[str, Tensor]:
         """Losses of a batch whose samples hold ``gt_instances`` (segments on the grid, labels)."""
         gt_instances = [sample.gt_instances for sample in data_samples]
         return self.loss_by_feat(*self(feats, masks), gt_instances)
 
     def loss_by_feat(self, cls_logits: Sequence[Tensor], offsets: Sequence[Tensor],
                      masks: Sequence[Tensor], gt_instances: Sequence[InstanceData]
-                     ) -> Dict[str, Tensor]:
+                     ) -> dict[str, Tensor]:
         """Losses from the predictions of :meth:`forward`.
 
         Returns:
@@ -163,7 +168,22 @@ class TemporalMaxerHead(BaseModule):
             weight = loss_cls.detach() / loss_reg.detach().clamp(min=0.01)
         return dict(loss_cls=loss_cls, loss_reg=loss_reg * weight, num_pos=num_pos.float())
 
-    def _normalizers(self, num_pos: Tensor) -> Tuple[Tensor, Tensor]:
+    def predict(self, feats: Sequence[Tensor], masks: Sequence[Tensor], data_samples: list,
+                cfg: PostProcessCfg) -> list:
+        """Put ``pred_instances``, segments in seconds, into the data samples of a batch."""
+        points = self.points([level.shape[-1] for level in masks], masks[0].device)
+        logits, offsets, valid = flatten_levels(*self(feats, masks))
+        segments = decode_segments(offsets.float(), points)  # (B, N, 2) grid
+        for i, sample in enumerate(data_samples):
+            segments_sec, scores, labels = postprocess_video(
+                logits[i, valid[i]], segments[i, valid[i]], cfg=cfg,
+                level_lengths=[int(level[i].sum()) for level in masks],
+                **{key: sample.metainfo[key] for key in TIME_KEYS})
+            sample.pred_instances = InstanceData(
+                segments=segments_sec, scores=scores, labels=labels)
+        return data_samples
+
+    def _normalizers(self, num_pos: Tensor) -> tuple[Tensor, Tensor]:
         """What the two losses are divided by; in training the running mean moves first.
 
         In evaluation the public implementation divides the regression loss by the positives.
@@ -180,7 +200,7 @@ class TemporalMaxerHead(BaseModule):
 
 
 def pack_levels(feats: Sequence[Tensor], masks: Sequence[Tensor]
-                ) -> Tuple[Tensor, Tensor, List[slice]]:
+                ) -> tuple[Tensor, Tensor, list[slice]]:
     """Lay the levels end to end, one empty step between them.
 
     A convolution of kernel 3 over the result equals one over each level with zero padding, as long
@@ -205,7 +225,7 @@ def pack_levels(feats: Sequence[Tensor], masks: Sequence[Tensor]
 
 
 def flatten_levels(cls_logits: Sequence[Tensor], offsets: Sequence[Tensor],
-                   masks: Sequence[Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
+                   masks: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """Logits (B, N, K), offsets (B, N, 2) and masks (B, N) over the points of all levels."""
     return (torch.cat(list(cls_logits), -1).transpose(1, 2),
             torch.cat(list(offsets), -1).transpose(1, 2), torch.cat(list(masks), -1))

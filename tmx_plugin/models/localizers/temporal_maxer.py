@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-from typing import List, Optional
+from typing import Optional
 
 import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseModel
 from torch import Tensor
-
-from ..task_modules.points import decode_segments
 
 
 @MODELS.register_module()
@@ -65,9 +63,10 @@ class TemporalMaxer(BaseModel):
 
         Returns:
             Mode ``'tensor'``: class logits (B, K, T_l), offsets (B, 2, T_l) in strides and masks
-            (B, T_l), a list over levels each. Mode ``'loss'``: a dict of losses. Mode ``'predict'``:
-            the data samples, each with ``pred_instances``: ``segments`` (M, 2) in seconds,
-            ``scores`` and ``labels`` (M, ), best first; each video gets what it gets alone.
+            (B, T_l), a list over levels each. Mode ``'loss'``: a dict of losses. Mode
+            ``'predict'``: the data samples, each with ``pred_instances``: ``segments`` (M, 2) in
+            seconds, ``scores`` and ``labels`` (M, ), best first; each video gets what it gets
+            alone.
         """
         if masks is None:
             masks = inputs.new_ones(inputs.shape[0], inputs.shape[2], dtype=torch.bool)

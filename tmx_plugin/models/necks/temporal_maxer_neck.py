@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +12,8 @@ from torch import Tensor, nn
 from ..common import TemporalConvBlock
 
 
-def level_lengths(length: int, num_levels: int) -> List[int]:
-    """Lengths of the pyramid levels over ``length`` grid steps: each is half the last, rounded up."""
+def level_lengths(length: int, num_levels: int) -> list[int]:
+    """Lengths of the pyramid levels over ``length`` grid steps: half the last, rounded up."""
     lengths = [length]
     for _ in range(num_levels - 1):
         lengths.append((lengths[-1] + 1) // 2)
@@ -60,7 +61,7 @@ class TemporalMaxerNeck(BaseModule):
             build_norm_layer(norm_cfg, out_channels)[1] for _ in range(num_levels))
 
     def forward(self, x: Tensor, masks: Tensor, lengths: Optional[Sequence[int]] = None
-                ) -> Tuple[List[Tensor], List[Tensor]]:
+                ) -> tuple[list[Tensor], list[Tensor]]:
         """Normalised pyramid.
 
         Args:
@@ -81,7 +82,7 @@ class TemporalMaxerNeck(BaseModule):
         return [feat.transpose(1, 2) for feat in feats], level_masks
 
     def pyramid(self, x: Tensor, masks: Tensor, lengths: Optional[Sequence[int]] = None
-                ) -> Tuple[List[Tensor], List[Tensor], list]:
+                ) -> tuple[list[Tensor], list[Tensor], list]:
         """Max-pooled levels before their norms: features (B, T_l, C), masks (B, T_l), extents.
 
         An extent is the list of the videos' lengths on the level, None where all fill it.
@@ -108,7 +109,7 @@ class TemporalMaxerNeck(BaseModule):
         return feats, level_masks, extents
 
     @staticmethod
-    def _pool(x: Tensor, mask: Tensor, extent: Optional[Sequence[int]]) -> Tuple[Tensor, Tensor]:
+    def _pool(x: Tensor, mask: Tensor, extent: Optional[Sequence[int]]) -> tuple[Tensor, Tensor]:
         """One TemporalMaxer step of features (B, T, C) and mask (B, T)."""
         pooled = F.max_pool1d(mask[:, None].to(x.dtype), 3, stride=2, padding=1)[:, 0] > 0
         if extent is not None:

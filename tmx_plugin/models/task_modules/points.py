@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anchor points of the pyramid and the segments decoded from them."""
-from typing import NamedTuple, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ class Points(NamedTuple):
 
 def pyramid_points(lengths: Sequence[int],
                    strides: Sequence[float],
-                   regression_ranges: Sequence[Tuple[float, float]],
+                   regression_ranges: Sequence[tuple[float, float]],
                    device=None) -> Points:
     """Points of all levels.
 

@@ -4,7 +4,7 @@
 Naming in this file: N points, G segments of one video, K classes, M pairs (point, segment) with the
 point inside the segment. Only pairs are ever computed: no tensor holds N x G x K elements.
 """
-from typing import NamedTuple, Tuple
+from typing import NamedTuple
 
 import torch
 from mmaction.registry import TASK_UTILS
@@ -28,12 +28,12 @@ class Assignment(NamedTuple):
 
 @TASK_UTILS.register_module()
 class TemporalSimOTAAssigner:
-    """Anchor-free SimOTA-style assignment in time (paper sec. 3.4; cost after OTA, arXiv 2103.14259).
+    """Anchor-free SimOTA-style assignment in time (paper sec. 3.4, after OTA: 2103.14259).
 
-    A pair of a point and a segment is matched where the point lies in the centre of the segment, the
-    segment's far end lies in the regression range of the point's level, and no shorter segment does
-    the same there. The offsets of a point are learnt from the segment around it of least cost,
-    matched or not.
+    A pair of a point and a segment is matched where the point lies in the centre of the segment,
+    the segment's far end lies in the regression range of the point's level, and no shorter segment
+    does the same there. The offsets of a point are learnt from the segment around it of least
+    cost, matched or not.
 
     Args:
         cls_weight (float): Weight of the focal cost. Defaults to 1.
@@ -102,7 +102,7 @@ class TemporalSimOTAAssigner:
                           weights)
 
 
-def pairs_inside(points: Points, valid: Tensor, segments: Tensor) -> Tuple[Tensor, Tensor]:
+def pairs_inside(points: Points, valid: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
     """Pairs of a valid point and a segment that contains it, both ends included.
 
     Returns:
@@ -140,7 +140,7 @@ def one_hot_focal_cost(cls_logits: Tensor, point_idx: Tensor, labels: Tensor) ->
 
 
 def cheapest_pair(costs: Tensor, point_idx: Tensor, gt_idx: Tensor, num_points: int
-                  ) -> Tuple[Tensor, Tensor]:
+                  ) -> tuple[Tensor, Tensor]:
     """For each point the segment of least cost around it; of equal costs the first segment.
 
     Returns:

@@ -1,0 +1,12 @@
+# MultiTHUMOS, two-stream I3D features (rgb + flow, 2048 channels).
+_base_ = [
+    '../_base_/models/temporal_maxer.py', '../_base_/datasets/multithumos_i3d.py',
+    '../_base_/schedules/adamw_50e.py', '../_base_/default_runtime.py'
+]
+
+model = dict(
+    neck=dict(num_embed=3),
+    head=dict(num_classes=65),
+    test_cfg=dict(pre_nms_topk=8000, max_seg_num=8000))
+
+train_cfg = dict(val_begin=30)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Comparison with numbers measured from the public reference implementation."""
