@@ -6,7 +6,7 @@ Letters: N points over all pyramid levels, K classes, n candidates, M detections
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,14 +18,14 @@ from .soft_nms import METHODS, segment_nms
 
 @dataclass(frozen=True)
 class PostProcessCfg:
-    """Settings of the post-processing; ``PostProcessCfg.from_dict`` checks a config's.
+    """Settings of the post-processing: what ``model.test_cfg`` may hold.
 
     Args:
         pre_nms_thresh (float): Scores must exceed this.
         pre_nms_topk (int): Number of candidates (pairs of a point and a class) given to the NMS.
         per_level (bool): Take ``pre_nms_topk`` from each level, as the paper's own release does,
             instead of from all levels together.
-        min_length (float): Candidates whose length, in grid steps, is not above this are dropped
+        min_len (float): Candidates whose length, in grid steps, is not above this are dropped
             after the choice of the best (0.05 in the paper's own release); None keeps all.
         method (str): See :func:`~.soft_nms.segment_nms`, as for all that follow.
         sigma (float): Width of the Gaussian.
@@ -36,11 +36,15 @@ class PostProcessCfg:
         max_seg_num (int): Largest number of detections of a video.
         multiclass (bool): Suppress within classes only.
         voting_thresh (float): IoU of segment voting; takes effect where not ``multiclass``.
+
+    Raises:
+        TypeError: If a setting is unknown.
+        ValueError: If a value is out of range.
     """
     pre_nms_thresh: float = 0.001
     pre_nms_topk: int = 2000
     per_level: bool = False
-    min_length: float | None = None
+    min_len: float | None = None
     method: str = 'gaussian'
     sigma: float = 0.5
     iou_threshold: float = 0.1
@@ -58,21 +62,6 @@ class PostProcessCfg:
             if getattr(self, name) <= 0:
                 raise ValueError(f'{name} must be positive, found {getattr(self, name)!r}')
 
-    @classmethod
-    def from_dict(cls, cfg: dict | None) -> PostProcessCfg:
-        """Settings from a config's dictionary.
-
-        Raises:
-            ValueError: If a key or a value is unknown.
-        """
-        cfg = dict(cfg or {})
-        known = [field.name for field in fields(cls)]
-        unknown = sorted(set(cfg) - set(known))
-        if unknown:
-            raise ValueError(f'unknown post-processing setting(s) {", ".join(unknown)}; '
-                             f'known are {", ".join(known)}')
-        return cls(**cfg)
-
     def nms_kwargs(self) -> dict:
         """The keyword arguments of :func:`~.soft_nms.segment_nms`."""
         names = ('method', 'sigma', 'iou_threshold', 't1', 't2', 'min_score', 'max_seg_num',
@@ -86,7 +75,7 @@ def select_candidates(scores: Tensor,
                       pre_nms_thresh: float,
                       pre_nms_topk: int,
                       level_lengths: Sequence[int] | None = None,
-                      min_length: float | None = None) -> tuple[Tensor, Tensor, Tensor]:
+                      min_len: float | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """The pairs of a point and a class that are worth a suppression.
 
     Args:
@@ -96,7 +85,7 @@ def select_candidates(scores: Tensor,
         pre_nms_topk (int): Largest number of pairs, over all points.
         level_lengths (Sequence[int], optional): Points of each level, in the order of ``scores``;
             if given, ``pre_nms_topk`` holds for each level by itself.
-        min_length (float, optional): Drop, at last, segments that are not longer than this.
+        min_len (float, optional): Drop, at last, segments that are not longer than this.
 
     Returns:
         tuple[Tensor, Tensor, Tensor]: Segments ``(n, 2)``, scores ``(n,)`` and labels ``(n,)``,
@@ -121,8 +110,8 @@ def select_candidates(scores: Tensor,
     values, pairs = torch.cat(kept_scores), torch.cat(kept)
     candidates = segments[pairs // num_classes]
     labels = pairs % num_classes
-    if min_length is not None:
-        long = candidates[:, 1] - candidates[:, 0] > min_length
+    if min_len is not None:
+        long = candidates[:, 1] - candidates[:, 0] > min_len
         candidates, values, labels = candidates[long], values[long], labels[long]
     return candidates, values, labels
 
@@ -166,7 +155,7 @@ def postprocess_video(cls_logits: Tensor,
         pre_nms_thresh=cfg.pre_nms_thresh,
         pre_nms_topk=cfg.pre_nms_topk,
         level_lengths=level_lengths if cfg.per_level else None,
-        min_length=cfg.min_length)
+        min_len=cfg.min_len)
     segments, scores, labels = segment_nms(
         segments, scores, labels, num_classes=cls_logits.shape[1], **cfg.nms_kwargs())
     segments_sec = grid_to_seconds(
