@@ -1,1 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from .formatting import PackTALInputs
+from .loading import LoadFeatures
+from .segments import RandomTruncation, SegmentsToGrid
+
+__all__ = ['LoadFeatures', 'PackTALInputs', 'RandomTruncation', 'SegmentsToGrid']

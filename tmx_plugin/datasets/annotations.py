@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading of annotation files, with every value checked.
+
+The format is the ActivityNet style json, times in seconds::
+
+    {"version": "1.0",
+     "database": {
+        "VIDEO": {"subset": "training", "duration": 33.73, "frame": 1012, "fps": 30.0,
+                  "annotations": [{"label": "CricketBowling", "segment": [0.2, 1.1]}]}}}
+
+``frame`` (number of frames) and ``fps`` are optional. Further keys are ignored, so files in the
+styles of ActivityNet, OpenTAD and ActionFormer (``label_id``, ``segment(frames)``) are read too.
+"""
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+
+from .errors import DataError
+
+#: Labels that are neither trained nor evaluated (THUMOS-14 marks doubtful segments so).
+IGNORED_LABELS = ('Ambiguous',)
+
+# Spellings of one subset; compared after case folding.
+_SUBSET_SYNONYMS = {'train': 'training', 'val': 'validation', 'valid': 'validation',
+                    'testing': 'test'}
+
+
+@dataclass(frozen=True)
+class VideoAnnotation:
+    """What the annotation file says of one video.
+
+    Attributes:
+        video_id (str): Name of the video; feature files are named after it.
+        subset (str): Subset as written in the file.
+        duration (float): Length in seconds, positive.
+        num_frames (int, optional): Length in frames.
+        fps (float, optional): Frames a second.
+        segments_sec (np.ndarray): Start and end, ``(G, 2)`` float64, seconds. Finite and not
+            negative; an end may lie before its start or after the end of the video, since
+            published annotations contain such segments.
+        labels (tuple[str]): Names of the ``G`` classes.
+    """
+    video_id: str
+    subset: str
+    duration: float
+    num_frames: Optional[int]
+    fps: Optional[float]
+    segments_sec: np.ndarray
+    labels: tuple
+
+
+def read_annotations(path, hint: str = '') -> list:
+    """Read and check an annotation file.
+
+    Args:
+        path (str | Path): The json file.
+        hint (str): Sentence added where the file is missing, which says where to get it.
+
+    Returns:
+        list[VideoAnnotation]: All videos, in the order of the file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DataError: The file is no json or some value in it is missing, of a wrong type, not
+            finite or out of range.
+    """
+    return [_parse_video(path, name, entry) for name, entry in _read_database(path, hint).items()]
+
+
+def read_class_list(path, hint: str = '') -> tuple:
+    """Read an ordered class list: a text file with one name a line.
+
+    Args:
+        path (str | Path): The text file; blank lines at its end are ignored.
+        hint (str): Sentence added where the file is missing.
+
+    Returns:
+        tuple[str]: Names in the order of the labels.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DataError: The list is empty, or has a blank line or a name twice.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'{path}: the class list (text, one name a line, in the order of the labels) is not '
+            f'there. {hint}'.rstrip())
+    try:
+        names = [line.strip() for line in path.read_text('utf-8-sig').rstrip().splitlines()]
+    except UnicodeDecodeError as error:
+        raise DataError(f'{path}: expected a class list in UTF-8 text, found {error}') from error
+    if not names or not all(names):
+        raise DataError(f'{path}: expected one class name a line, found '
+                        + (f'line {names.index("") + 1} blank' if names else 'an empty file'))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f'{path}: expected each class once, found {_some(twice)} more than once')
+    return tuple(names)
+
+
+def sorted_labels(videos) -> tuple:
+    """Class list of annotations that come without one: the sorted set of their labels."""
+    return tuple(sorted({x for video in videos for x in video.labels} - set(IGNORED_LABELS)))
+
+
+def match_subsets(wanted, available) -> list:
+    """Names in ``available`` that mean one of the ``wanted`` subsets.
+
+    A name is taken as it is where the file has it; else case and the usual short forms
+    (train, val) do not matter.
+
+    Args:
+        wanted (Sequence[str]): Subsets asked for.
+        available (Iterable[str]): Subsets of the file.
+
+    Returns:
+        list[str]: Matching names of ``available``, sorted; empty if none matches.
+    """
+    available = set(available)
+    found = set()
+    for name in wanted:
+        found |= {name} if name in available else {
+            other for other in available if canonical_subset(other) == canonical_subset(name)}
+    return sorted(found)
+
+
+def canonical_subset(name: str) -> str:
+    """Spelling-independent form of a subset's name: 'Train' and 'training' give 'training'."""
+    folded = name.casefold()
+    return _SUBSET_SYNONYMS.get(folded, folded)
+
+
+def _read_database(path, hint: str) -> dict:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: the annotation file is not there. {hint}'.rstrip())
+    try:
+        content = json.loads(path.read_text('utf-8-sig'))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f'{path}: expected an annotation file in json, found {error} (an '
+                        'incomplete download, or another kind of file?)') from error
+    if not isinstance(content, dict) or not isinstance(content.get('database'), dict):
+        found = f'keys {_some(content)}' if isinstance(content, dict) else type(content).__name__
+        raise DataError(f'{path}: expected an object with the object "database", found {found}')
+    if not content['database']:
+        raise DataError(f'{path}: expected at least one video, found an empty "database"')
+    return content['database']
+
+
+def _parse_video(path, name: str, entry) -> VideoAnnotation:
+    def fail(expected, found):
+        raise DataError(f'{path}: video {name!r}: expected {expected}, found {found!r}')
+
+    if not isinstance(entry, dict):
+        fail('an object with "subset", "duration" and "annotations"', entry)
+    if not isinstance(entry.get('subset'), str):
+        fail('a string as "subset"', entry.get('subset'))
+    if not _is_positive(entry.get('duration')):
+        fail('a positive number of seconds as "duration"', entry.get('duration'))
+    for key in ('frame', 'fps'):
+        if entry.get(key) is not None and not _is_positive(entry[key]):
+            fail(f'a positive number as "{key}", if any', entry[key])
+    items = entry.get('annotations', [])
+    if not isinstance(items, list):
+        fail('a list as "annotations"', items)
+    for item in items:
+        if not isinstance(item, dict) or not isinstance(item.get('label'), str):
+            fail('annotations with a string as "label"', item)
+        segment = item.get('segment')
+        if (not isinstance(segment, list) or len(segment) != 2
+                or not all(_is_finite(x) and x >= 0 for x in segment)):
+            fail('a "segment" of two finite, non-negative times [start, end] in seconds', item)
+    frame, fps = entry.get('frame'), entry.get('fps')
+    return VideoAnnotation(
+        video_id=name,
+        subset=entry['subset'],
+        duration=float(entry['duration']),
+        num_frames=None if frame is None else int(frame),
+        fps=None if fps is None else float(fps),
+        segments_sec=np.array([x['segment'] for x in items], dtype=np.float64).reshape(-1, 2),
+        labels=tuple(x['label'] for x in items))
+
+
+def _is_finite(value) -> bool:
+    # bool is an int in Python, but no time. float() may overflow on huge integers.
+    try:
+        return not isinstance(value, bool) and isinstance(value, (int, float)) \
+            and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _is_positive(value) -> bool:
+    return _is_finite(value) and value > 0
+
+
+def _some(names, limit: int = 5) -> str:
+    """A few of many names, quoted, for a message."""
+    names = list(names)
+    text = ', '.join(repr(name) for name in names[:limit])
+    return text if len(names) <= limit else f'{text} and {len(names) - limit} more'

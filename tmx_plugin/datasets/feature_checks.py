@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be said of feature files without reading them."""
+import json
+from pathlib import Path
+
+from .errors import DataError
+from .feature_io import peek_shape
+
+# Rates differ in the third digit between sources (29.97 or 30; frames over a rounded duration).
+FPS_TOLERANCE = 0.01
+
+
+def check_side_files(data_list: list, *, feature_stride: float, offset_frames: float) -> None:
+    """Compare the geometry that the extractor wrote beside a feature file with the configuration.
+
+    ``NAME.json`` beside ``NAME.npy`` may hold ``fps``, ``stride`` and ``clip_len`` (frames).
+
+    Args:
+        data_list (list[dict]): Videos, with ``feature_paths`` and ``fps``.
+        feature_stride (float): Frames between features of the files.
+        offset_frames (float): Half the clip's length, in frames.
+
+    Raises:
+        DataError: A side file contradicts the configuration.
+    """
+    for info in data_list:
+        for path in info['feature_paths']:
+            side = Path(path).with_suffix('.json')
+            if not side.is_file():
+                continue
+            said = _read_side_file(side)
+            for key, said_value, name, value, tolerance in (
+                    ('stride', said.get('stride'), 'feature_stride', feature_stride, 0),
+                    ('clip_len', said.get('clip_len'), '2 x offset_frames', 2 * offset_frames, 0),
+                    ('fps', said.get('fps'), 'fps', info['fps'], FPS_TOLERANCE)):
+                if said_value is not None and abs(said_value - value) > tolerance * value:
+                    raise DataError(
+                        f'{side}: video {info["video_id"]!r}: the features were extracted with '
+                        f'{key} {said_value}, expected {name} {value:g} of the configuration')
+
+
+def _read_side_file(path: Path) -> dict:
+    try:
+        said = json.loads(path.read_text('utf-8'))
+    except ValueError as error:
+        raise DataError(f'{path}: expected the json an extractor writes beside features, found '
+                        f'{error}') from error
+    keys = ('fps', 'stride', 'clip_len')
+    numbers = isinstance(said, dict) and all(
+        isinstance(said.get(key, 0), (int, float)) for key in keys)
+    if not numbers:
+        raise DataError(f'{path}: expected an object with numbers as "fps", "stride" and '
+                        f'"clip_len", found {said!r}')
+    return said
+
+
+def check_shapes(data_list: list, layout: str) -> None:
+    """Make sure that the files of a folder agree in their number of channels.
+
+    Only the heads of ``.npy`` files are looked at; other formats cannot be without reading them.
+
+    Raises:
+        DataError: A file is damaged, or of another width than the first one.
+    """
+    widths = {}
+    for info in data_list:
+        for folder, path in enumerate(info['feature_paths']):
+            shape = peek_shape(path, layout)
+            if shape is None:
+                continue
+            first_path, width = widths.setdefault(folder, (path, shape[1]))
+            if shape[1] != width:
+                raise DataError(f'{path}: video {info["video_id"]!r}: expected {width} channels '
+                                f'as in {first_path}, found {shape[1]} (layout {layout!r})')

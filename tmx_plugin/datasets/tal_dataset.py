@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Temporal action localization on pre-computed features."""
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+import torch
+from mmaction.registry import DATASETS, TRANSFORMS
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+from .annotations import (
+    IGNORED_LABELS,
+    VideoAnnotation,
+    match_subsets,
+    read_annotations,
+    read_class_list,
+    sorted_labels,
+)
+from .errors import DataError
+from .feature_checks import check_shapes, check_side_files
+from .feature_io import read_features
+from .transforms.segments import segment_frames
+
+
+@DATASETS.register_module()
+class TALDataset(BaseDataset):
+    """Untrimmed videos as features, with the segments of the actions in them.
+
+    Annotations are ActivityNet-style json (:mod:`.annotations`), features one file a video and
+    folder, ``<prefix>VIDEO<suffix>``. Everything that can be checked without reading the features
+    is checked when the dataset is built, so that training does not start on wrong data.
+
+    In training, videos without ground truth are left out, in testing they stay.
+
+    Args:
+        ann_file (str): Annotation json.
+        subset (str | Sequence[str]): Subset(s) to use; 'train' and 'Training' are one.
+        feature_stride (float): Video frames from one feature to the next, in the file.
+        offset_frames (float): Frame at the centre of the first feature's clip, that is half the
+            clip's length.
+        fps (float, optional): Frames a second of every video. By default the number of frames
+            over the duration of each video, or the ``fps`` of the annotation file.
+        class_file (str, optional): Text file, one class name a line, in the order of the labels.
+            By default ``metainfo['classes']``, or else the sorted labels of the annotation file.
+        data_prefix (dict[str, str]): Feature folder(s). Several are concatenated in this order.
+        feature_prefix (str | dict[str, str]): What file names have before the video's name; a
+            dict gives it for each key of ``data_prefix``.
+        feature_suffix (str | dict[str, str]): What they have after it, with the extension.
+        layout (str): ``'tc'`` where files hold (T, C), ``'ct'`` where they hold (C, T).
+        channels (tuple[int, int], optional): Use channels ``lo:hi`` of the concatenation only.
+        sample_stride (int): Use every n-th feature.
+        block_list (str | Sequence[str]): Videos to leave out, or a text file of their names.
+        missing (str): What to do where a feature file is not there: ``'error'``, or ``'skip'``,
+            which leaves the video out and lists it in the log.
+        filter_gt (bool): In training, drop segments that end in the frame they start in, or
+            before.
+        cache (str): ``'none'``, or ``'ram'`` to read all features when the dataset is built.
+        pipeline (Sequence[dict | Callable]): Transforms of a video; they get what
+            :meth:`prepare_data` describes.
+        **kwargs: ``data_root``, ``metainfo``, ``test_mode``, ``indices`` ... of
+            :class:`mmengine.dataset.BaseDataset`.
+
+    Raises:
+        FileNotFoundError: A file is not there; the message says what to put where.
+        DataError: A file is not as described above.
+    """
+
+    METAINFO = dict(dataset_type='tal')
+    #: What to download or run, and where to put it; part of the message when files are missing.
+    HINT = ''
+
+    def __init__(self,
+                 *,
+                 ann_file: str,
+                 subset: Union[str, Sequence[str]],
+                 feature_stride: float,
+                 offset_frames: float = 0,
+                 fps: Optional[float] = None,
+                 class_file: Optional[str] = None,
+                 data_prefix: Optional[dict] = None,
+                 feature_prefix: Union[str, dict] = '',
+                 feature_suffix: Union[str, dict] = '.npy',
+                 layout: str = 'tc',
+                 channels: Optional[Sequence[int]] = None,
+                 sample_stride: int = 1,
+                 block_list: Union[str, Sequence[str]] = (),
+                 missing: str = 'error',
+                 filter_gt: bool = False,
+                 cache: str = 'none',
+                 pipeline: Sequence = (),
+                 **kwargs) -> None:
+        _check_choice('layout', layout, ('tc', 'ct'))
+        _check_choice('missing', missing, ('error', 'skip'))
+        _check_choice('cache', cache, ('none', 'ram'))
+        for name, value in dict(feature_stride=feature_stride, sample_stride=sample_stride).items():
+            if value <= 0:
+                raise ValueError(f'{name} must be positive, not {value!r}')
+        self.subset = (subset, ) if isinstance(subset, str) else tuple(subset)
+        self.feature_stride = feature_stride
+        self.offset_frames = offset_frames
+        self.fps = fps
+        self.class_file = class_file
+        self.feature_prefix = feature_prefix
+        self.feature_suffix = feature_suffix
+        self.layout = layout
+        self.channels = None if channels is None else tuple(channels)
+        self.sample_stride = sample_stride
+        self.block_list = block_list
+        self.missing = missing
+        self.filter_gt = filter_gt
+        self.cache = cache
+        self._cached = {}
+        # (seed, epoch); in shared memory, so that worker processes which outlive an epoch see it.
+        self._draw_state = torch.zeros(2, dtype=torch.int64).share_memory_()
+        super().__init__(
+            ann_file=ann_file,
+            data_prefix=data_prefix or dict(feats='features'),
+            # Built here so that it does not depend on the default scope.
+            pipeline=[TRANSFORMS.build(x) if isinstance(x, dict) else x for x in pipeline],
+            **kwargs)
+
+    # ---------------------------------------------------------------- start-up
+
+    def _join_prefix(self) -> None:
+        super()._join_prefix()
+        self.class_file = self._join_root(self.class_file)
+        if isinstance(self.block_list, str):
+            self.block_list = self._join_root(self.block_list)
+
+    def _join_root(self, path: Optional[str]) -> Optional[str]:
+        return path and os.path.join(self.data_root or '', path)
+
+    def full_init(self) -> None:
+        """Read annotations, check that features are there, and fill the cache if asked to."""
+        if self._fully_initialized:
+            return
+        super().full_init()
+        if self.cache == 'ram':
+            paths = [p for i in range(len(self)) for p in self.get_data_info(i)['feature_paths']]
+            self._cached = {path: np.array(read_features(path, self.layout)) for path in paths}
+
+    def load_data_list(self) -> list:
+        """Videos of the subset, as the dictionaries that :meth:`get_data_info` describes."""
+        videos = read_annotations(self.ann_file, self.HINT)
+        self._metainfo['classes'] = self._find_classes(videos)
+        available = {video.subset for video in videos}
+        wanted = self.match_subset(available)
+        if not wanted:
+            raise DataError(f'{self.ann_file}: expected videos of subset {_or(self.subset)}, found '
+                            f'only {_or(sorted(available))}')
+        blocked = self._read_block_list()
+        videos = [v for v in videos if v.subset in wanted and v.video_id not in blocked]
+        data_list = self._with_features([self._to_info(video) for video in videos])
+        if not data_list:
+            raise DataError(f'{self.ann_file}: no video of subset {_or(self.subset)} is left '
+                            f'after the block list ({len(blocked)} names) and missing features')
+        self._check_features(data_list)
+        self._report_odd_segments(data_list)
+        return data_list
+
+    def match_subset(self, available: set) -> list:
+        """Names of the file's subsets to use; subclasses know further conventions."""
+        return match_subsets(self.subset, available)
+
+    def filter_data(self) -> list:
+        """In training, leave out what has no ground truth."""
+        if self.test_mode:
+            return self.data_list
+        if self.filter_gt:
+            for info in self.data_list:
+                frames = segment_frames(info)
+                keep = frames[:, 1] > frames[:, 0]
+                info.update(segments_sec=info['segments_sec'][keep], labels=info['labels'][keep])
+        kept = [info for info in self.data_list if len(info['labels'])]
+        if not kept:
+            raise DataError(f'{self.ann_file}: none of the {len(self.data_list)} videos of subset '
+                            f'{_or(self.subset)} has a segment to train on')
+        return kept
+
+    def _find_classes(self, videos) -> tuple:
+        if self._metainfo.get('classes'):
+            classes = tuple(self._metainfo['classes'])
+            source = 'the classes of metainfo'
+        elif self.class_file:
+            classes, source = read_class_list(self.class_file, self.HINT), self.class_file
+        else:
+            return sorted_labels(videos)
+        known = {*classes, *IGNORED_LABELS}
+        for video in videos:
+            unknown = [label for label in video.labels if label not in known]
+            if unknown:
+                raise DataError(f'{self.ann_file}: video {video.video_id!r}: expected one of the '
+                                f'{len(classes)} labels of {source}, found {unknown[0]!r}')
+        return classes
+
+    def _read_block_list(self) -> set:
+        if not isinstance(self.block_list, str):
+            return set(self.block_list)
+        path = Path(self.block_list)
+        if not path.is_file():
+            raise FileNotFoundError(f'{path}: the block list (one video a line) is not there')
+        return set(path.read_text('utf-8-sig').split())
+
+    def _to_info(self, video: VideoAnnotation) -> dict:
+        index = {name: i for i, name in enumerate(self._metainfo['classes'])}
+        kept = [i for i, label in enumerate(video.labels) if label not in IGNORED_LABELS]
+        # A rate that holds for all videos goes before what the file says of each.
+        num_frames = video.num_frames if self.fps is None else None
+        fps = self.fps or (num_frames / video.duration if num_frames else video.fps)
+        if fps is None:
+            raise DataError(f'{self.ann_file}: video {video.video_id!r}: expected "frame" or "fps" '
+                            'beside its duration, found neither; or give the dataset its fps')
+        return dict(
+            video_id=video.video_id,
+            feature_paths=[self._feature_path(key, video.video_id) for key in self.data_prefix],
+            subset=video.subset,
+            duration=video.duration,
+            num_frames=num_frames,
+            fps=fps,
+            feature_stride=self.feature_stride * self.sample_stride,
+            offset_frames=self.offset_frames,
+            segments_sec=video.segments_sec[kept],
+            labels=np.array([index[video.labels[i]] for i in kept], dtype=np.int64))
+
+    def _feature_path(self, key: str, video: str) -> str:
+        prefix, suffix = (x[key] if isinstance(x, dict) else x
+                          for x in (self.feature_prefix, self.feature_suffix))
+        return os.path.join(self.data_prefix[key], f'{prefix}{video}{suffix}')
+
+    def _with_features(self, data_list: list) -> list:
+        absent = {info['video_id']: path for info in data_list for path in info['feature_paths']
+                  if not os.path.isfile(path)}
+        if not absent:
+            return data_list
+        count = f'{len(absent)} of {len(data_list)} videos of subset {_or(self.subset)}'
+        if self.missing == 'error':
+            some = ', '.join(list(absent.values())[:3])
+            raise FileNotFoundError(
+                f'The features of {count} are not there: {some}{" ..." if len(absent) > 3 else ""}.'
+                f' {self.HINT} Or set missing=\'skip\' to go on without these videos.')
+        print_log(f'Going on without {count}, whose features are not there: '
+                  f'{", ".join(absent)}', 'current', logging.WARNING)
+        return [info for info in data_list if info['video_id'] not in absent]
+
+    def _check_features(self, data_list: list) -> None:
+        check_side_files(data_list, feature_stride=self.feature_stride,
+                         offset_frames=self.offset_frames)
+        check_shapes(data_list, self.layout)
+
+    def _report_odd_segments(self, data_list: list) -> None:
+        segments = [(x['video_id'], start, end, x['duration'])
+                    for x in data_list for start, end in x['segments_sec']]
+        empty = [video for video, start, end, _ in segments if end <= start]
+        late = [video for video, start, _, duration in segments if start >= duration]
+        for videos, what in ((empty, 'end before they start, or at once'),
+                             (late, 'start after the end of their video')):
+            if videos:
+                print_log(f'{self.ann_file}: {len(videos)} segments of subset {_or(self.subset)} '
+                          f'{what} (first in {videos[0]!r})', 'current', logging.WARNING)
+
+    # ---------------------------------------------------------------- samples
+
+    def prepare_data(self, idx: int):
+        """Run the pipeline on one video.
+
+        Args:
+            idx (int): Index of the video.
+
+        Returns:
+            Any: What the last transform returns; see :class:`PackTALInputs`. The first one gets
+            the video's information (:meth:`get_data_info`), how to read its features, and ``rng``,
+            a random generator that depends on the seed, the epoch and the video alone, so that
+            crops differ between epochs and not with the number of worker processes.
+        """
+        results = self.get_data_info(idx)
+        results.update(
+            layout=self.layout,
+            channels=self.channels,
+            sample_stride=self.sample_stride,
+            feature_cache=self._cached,
+            rng=np.random.default_rng((*self._draw_state.tolist(), results['sample_idx'])))
+        return self.pipeline(results)
+
+    def set_epoch(self, epoch: int, seed: int = 0) -> None:
+        """Choose the random draws of the coming epoch, in running worker processes too."""
+        if epoch < 0 or seed < 0:
+            raise ValueError(f'epoch and seed must not be negative: {epoch}, {seed}')
+        self._draw_state.copy_(torch.tensor([seed, epoch]))
+
+    def get_cat_ids(self, idx: int) -> list:
+        """Labels of the segments of a video, for samplers that balance classes."""
+        return self.get_data_info(idx)['labels'].tolist()
+
+    def _copy_without_annotation(self, memo=None):
+        other = super()._copy_without_annotation({} if memo is None else memo)
+        other._draw_state.share_memory_()
+        return other
+
+
+def _check_choice(name: str, value, choices) -> None:
+    if value not in choices:
+        raise ValueError(f'{name} must be {_or(choices)}, not {value!r}')
+
+
+def _or(names) -> str:
+    return ' or '.join(repr(name) for name in names)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From file names to feature arrays."""
+import numpy as np
+import torch
+from mmaction.registry import TRANSFORMS
+from mmcv.transforms import BaseTransform
+from torch.nn.functional import interpolate
+
+from ..errors import DataError
+from ..feature_io import read_features
+
+
+@TRANSFORMS.register_module()
+class LoadFeatures(BaseTransform):
+    """Open the feature files of a video.
+
+    ``.npy`` files are mapped, not read, so that a later crop reads only its window. Where several
+    files are given (rgb, flow), the shorter ones are linearly interpolated to the longest.
+
+    Required keys:
+        - video_id (str)
+        - feature_paths (list[str])
+        - layout (str, optional): ``'tc'`` (default) or ``'ct'``, see :func:`read_features`.
+        - sample_stride (int, optional): Keep every n-th row; default 1.
+        - channels (tuple[int, int], optional): Keep channels ``lo:hi`` of the concatenation.
+        - feature_cache (dict, optional): Arrays (T, C) by path that are in memory already.
+
+    Added keys:
+        - feats (list[np.ndarray]): One (T, C_i) array a file, all of the same T.
+        - feat_len (int): T.
+    """
+
+    def transform(self, results: dict) -> dict:
+        cache = results.get('feature_cache') or {}
+        stride = results.get('sample_stride', 1)
+        feats = [(cache[path] if path in cache else read_features(path, results.get('layout', 'tc'))
+                  )[::stride] for path in results['feature_paths']]
+        feats = match_lengths(feats)
+        if results.get('channels') is not None:
+            feats = select_channels(feats, *results['channels'], video=results['video_id'])
+        results['feats'] = feats
+        results['feat_len'] = len(feats[0])
+        return results
+
+
+def match_lengths(feats: list) -> list:
+    """Linearly interpolate (T_i, C_i) arrays in time to the longest T; equal ones stay as is."""
+    longest = max(len(x) for x in feats)
+    return [x if len(x) == longest else _resize(x, longest) for x in feats]
+
+
+def _resize(feat: np.ndarray, length: int) -> np.ndarray:
+    channels_first = torch.from_numpy(np.array(feat.T, dtype=np.float32))[None]  # (1, C, T)
+    resized = interpolate(channels_first, size=length, mode='linear', align_corners=False)
+    return resized[0].numpy().T
+
+
+def select_channels(feats: list, low: int, high: int, video: str = '') -> list:
+    """Channels ``low:high`` of the concatenation of (T, C_i) arrays, still as views."""
+    total = sum(x.shape[1] for x in feats)
+    if not 0 <= low < high <= total:
+        raise DataError(f'video {video!r}: expected at least {high} channels to take '
+                        f'{low}:{high} from, found {total}')
+    selected, first = [], 0
+    for feat in feats:
+        part = feat[:, max(low - first, 0):max(high - first, 0)]
+        first += feat.shape[1]
+        if part.shape[1]:
+            selected.append(part)
+    return selected
