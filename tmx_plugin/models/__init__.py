@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from .data_preprocessors import TALDataPreprocessor
 from .heads import TemporalMaxerHead
+from .localizers import TemporalMaxer
 from .losses import SegmentDIoULoss, SnippetFocalLoss
 from .necks import TemporalMaxerNeck
 from .task_modules import TemporalSimOTAAssigner
 
 __all__ = [
-    'SegmentDIoULoss', 'SnippetFocalLoss', 'TALDataPreprocessor', 'TemporalMaxerHead',
-    'TemporalMaxerNeck', 'TemporalSimOTAAssigner'
+    'SegmentDIoULoss', 'SnippetFocalLoss', 'TALDataPreprocessor', 'TemporalMaxer',
+    'TemporalMaxerHead', 'TemporalMaxerNeck', 'TemporalSimOTAAssigner'
 ]

@@ -39,8 +39,8 @@ class GoldenModel:
         return torch.from_numpy(self.arrays[name])
 
     def state(self, prefix: str) -> dict:
-        """The tensors whose names start with ``prefix``, without it."""
-        return {name[len(prefix):]: torch.from_numpy(value)
+        """The tensors whose names start with ``prefix``, without it and model wrappers'."""
+        return {name[len(prefix):].removeprefix('module.'): torch.from_numpy(value)
                 for name, value in self.arrays.items() if name.startswith(prefix)}
 
     def config(self, config_dir) -> Config:
@@ -68,8 +68,10 @@ class GoldenModel:
         return model.train()
 
     def converted(self, prefix: str, model: nn.Module) -> dict:
-        """A stored state dict of the reference under our names."""
-        return to_plugin_checkpoint(dict(state_dict=self.state(prefix)), model)['state_dict']
+        """A stored state dict (or its gradients, without the buffer) under our names."""
+        state = self.state(prefix)
+        state.setdefault('rpn_head.loss_normalizer', torch.tensor(0.))
+        return to_plugin_checkpoint(dict(state_dict=state), model)['state_dict']
 
     def batch(self) -> tuple[Tensor, Tensor]:
         """Features (B, C, T) and masks (B, T)."""

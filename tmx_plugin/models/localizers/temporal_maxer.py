@@ -6,6 +6,8 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from ..task_modules.postprocess import PostProcessCfg
+
 
 @MODELS.register_module()
 class TemporalMaxer(BaseModel):
