@@ -100,39 +100,40 @@ def tables(draw):
 
 
 TIOUS = [.1, .3, .5, .75, 1.]
+SOME_TIOUS = st.lists(st.sampled_from([.1, .25, 1 / 3, .5, .75, 1.]), min_size=1, unique=True)
 
 
-def check_against_slow(gt, det):
+def check_against_slow(gt, det, tious=TIOUS):
     if not slow_clean(gt):
         with pytest.raises(ValueError, match='no ground truth'):
-            average_precision(gt, det, TIOUS)
+            average_precision(gt, det, tious)
         return
-    classes, ap = average_precision(gt, det, TIOUS)
-    for i, threshold in enumerate(TIOUS):
+    classes, ap = average_precision(gt, det, tious)
+    for i, threshold in enumerate(tious):
         expected = slow_ap(gt, det, threshold)
         assert classes.tolist() == list(expected)
         np.testing.assert_allclose(ap[:, i], list(expected.values()), atol=1e-12)
-    classes, recall = topk_recall(gt, det, TIOUS, [1, 3])
-    for i, threshold in enumerate(TIOUS):
+    classes, recall = topk_recall(gt, det, tious, [1, 3])
+    for i, threshold in enumerate(tious):
         for j, k in enumerate([1, 3]):
             expected = slow_recall(gt, det, threshold, k)
             assert classes.tolist() == list(expected)
             np.testing.assert_allclose(recall[:, i, j], list(expected.values()), atol=1e-12)
 
 
-@settings(max_examples=150, deadline=None)
-@given(tables())
-def test_equals_plain_loops(gt_det):
-    check_against_slow(*gt_det)
+@settings(max_examples=300, deadline=None)
+@given(tables(), SOME_TIOUS)
+def test_equals_plain_loops(gt_det, tious):
+    check_against_slow(*gt_det, tious)
 
 
 @settings(max_examples=60, deadline=None)
-@given(tables(), st.integers(1, 7), st.integers(1, 9))
-def test_blocks_do_not_change_the_result(gt_det, block, max_pairs):
+@given(tables(), SOME_TIOUS, st.integers(1, 7), st.integers(1, 9))
+def test_blocks_do_not_change_the_result(gt_det, tious, block, max_pairs):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matching, 'MAX_PAIRS', max_pairs)
         patch.setitem(average_precision.__globals__, 'BLOCK', block)
-        check_against_slow(*gt_det)
+        check_against_slow(*gt_det, tious)
 
 
 def test_realistic_scene_equals_plain_loops():
@@ -212,6 +213,13 @@ def test_a_ground_truth_taken_is_replaced_by_the_next_best():
     assert average_precision(gt, det, [.75])[1][0, 0] == .5
 
 
+def test_equal_tiou_takes_the_later_ground_truth():
+    det = SegmentTable([0, 0], [[2, 12], [0, 10]], [0, 0], [.9, .8])
+    for segments, expected in (([[0, 10], [4, 14]], 1.), ([[4, 14], [0, 10]], .5)):
+        gt = SegmentTable([0, 0], segments, [0, 0])
+        assert average_precision(gt, det, [.6])[1][0, 0] == expected
+
+
 def test_no_detections_and_class_without_detections():
     gt = SegmentTable([0, 0], [[0, 1], [0, 1]], [3, 5])
     none = SegmentTable([], [], [], [])
@@ -266,3 +274,17 @@ def test_many_detections_use_little_memory():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 80e6, f'{peak / 1e6:.0f} MB'
+
+
+@pytest.mark.parametrize('scale', [1., 1 / 3, .1, 12345.678])
+@pytest.mark.parametrize('threshold', [.25, 1 / 3, .5, .75, 1.])
+def test_search_range_misses_no_pair(scale, threshold):
+    ends = np.stack(np.triu_indices(9, 1), axis=1) * scale + .1
+    index = matching.GroundTruthIndex(
+        np.repeat([0, 1], len(ends)), np.tile(ends, (2, 1)), np.zeros(2 * len(ends), int))
+    for group in (0, 1):
+        first, last = index.ranges(np.full(len(ends), group), *ends.T, threshold)
+        inside = (np.arange(len(index)) >= first[:, None]) & (np.arange(len(index)) < last[:, None])
+        found = np.array([[tiou_of(gt, det) >= threshold for gt in zip(index.starts, index.ends)]
+                          for det in ends]) & (index.group_of == group)
+        assert found.any(axis=1).all() and inside[found].all()
