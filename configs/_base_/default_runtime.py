@@ -17,7 +17,9 @@ default_hooks = dict(
         interval=1,
         save_best='average_mAP',
         rule='greater',
-        backend_args=dict(backend='atomic')))
+        backend_args=dict(backend='atomic')),
+    # Off until --show or --show-dir of tools/test.py switches it on.
+    visualization=dict(type='TALVisualizationHook'))
 
 env_cfg = dict(
     cudnn_benchmark=False,
@@ -30,7 +32,7 @@ log_level = 'INFO'
 # For TensorBoard or Weights & Biases add dict(type='TensorboardVisBackend') or
 # dict(type='WandbVisBackend'), here or by --cfg-options visualizer.vis_backends=[...]
 vis_backends = [dict(type='LocalVisBackend')]
-visualizer = dict(type='ActionVisualizer', vis_backends=vis_backends)
+visualizer = dict(type='TALVisualizer', vis_backends=vis_backends)
 
 # Batches have different lengths in testing, and every parameter is used in every step.
 find_unused_parameters = False

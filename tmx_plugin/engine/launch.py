@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tools/train.py and tools/test.py share: from a config's path to a finished run."""
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Optional
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from tmx_plugin.datasets.errors import DataError
+from tmx_plugin.models.checkpoint import CheckpointMismatchError
+
+
+class LaunchError(RuntimeError):
+    """Something the user asked for that cannot be done, in one sentence."""
+
+
+#: Errors whose message says what is wrong and what to do; a traceback would only hide it.
+EXPLAINED_ERRORS = (LaunchError, DataError, CheckpointMismatchError, FileNotFoundError)
+
+
+def find_config(name: str, root: Path) -> Path:
+    """Path of a config given by path, by path below ``root``, or by its bare name.
+
+    Args:
+        name (str): ``configs/temporalmaxer/thumos_i3d.py``, also from another directory, or
+            ``thumos_i3d``.
+        root (Path): Folder that holds ``configs/``.
+
+    Raises:
+        LaunchError: There is no such config; the message lists those there are.
+    """
+    for path in (Path(name), root / name):
+        if path.is_file():
+            return path
+    known = sorted((root / 'configs' / 'temporalmaxer').glob('*.py'))
+    for path in known:
+        if Path(name).name in (path.stem, path.name):
+            return path
+    raise LaunchError(f'There is no config {name} (looked in {Path.cwd()} and {root}); known are '
+                      f'{", ".join(path.stem for path in known)}.')
+
+
+def load_config(args, root: Path) -> Config:
+    """Read a config and apply the options that training and testing have in common.
+
+    Args:
+        args (argparse.Namespace): With ``config``, ``work_dir``, ``cfg_options``, ``launcher``
+            and ``local_rank``.
+        root (Path): Folder that holds ``configs/``.
+
+    Returns:
+        Config: With ``work_dir`` (option, else config, else ``work_dirs/CONFIG_NAME``) and
+        ``launcher`` set.
+    """
+    cfg = Config.fromfile(find_config(args.config, root))
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = os.path.join('work_dirs', Path(args.config).stem)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg.launcher = infer_launcher(args.launcher)
+    return cfg
+
+
+def infer_launcher(launcher: str) -> str:
+    """``'pytorch'`` if none was named but torchrun started this process, else as named."""
+    started = {'RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'} <= os.environ.keys()
+    return 'pytorch' if launcher == 'none' and started else launcher
+
+
+def prepare_cpu(cfg: Config) -> None:
+    """Let several processes work together on a machine without a GPU.
+
+    MMEngine would select a GPU by the local rank; it leaves an initialized process group alone,
+    and ``device_ids=None`` tells the model wrapper that the model is on the CPU.
+    """
+    if cfg.launcher == 'none' or torch.cuda.is_available():
+        return
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group('gloo')
+    cfg.model_wrapper_cfg = dict(
+        type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False))
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the runner of a config, on whatever devices there are."""
+    if cfg.optim_wrapper.get('type') == 'AmpOptimWrapper' and not torch.cuda.is_available():
+        raise LaunchError('Mixed precision (--amp) needs a GPU; leave the option out on a CPU.')
+    prepare_cpu(cfg)
+    if 'runner_type' in cfg:
+        from mmaction.registry import RUNNERS
+        return RUNNERS.build(cfg)
+    return Runner.from_cfg(cfg)
+
+
+def run(action: Callable[[], None]) -> int:
+    """Run and return the exit status, turning errors that explain themselves into a sentence.
+
+    Args:
+        action (Callable): Builds a runner and runs it.
+
+    Returns:
+        int: 0, or 1 after such an error. Others keep their traceback.
+    """
+    try:
+        action()
+    except EXPLAINED_ERRORS as error:
+        message = f'Error: {error}'
+        if is_main_process():
+            print(message, file=sys.stderr, flush=True)
+        _report_to_torchrun(message)
+        return 1
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    return 0
+
+
+def _report_to_torchrun(message: str, file: Optional[str] = None) -> None:
+    """Give torchrun the sentence to end with, in place of advice on how to get a traceback."""
+    file = file or os.environ.get('TORCHELASTIC_ERROR_FILE')
+    if file:
+        content = dict(message=dict(message=message, extraInfo=dict(
+            py_callstack=message, timestamp=str(int(time.time())))))
+        Path(file).write_text(json.dumps(content), encoding='utf-8')

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train a localizer: MMAction2's options, under torchrun, mim or plain python."""
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
+
+
+def parse_args(argv=None):
+    from mmengine.config import DictAction  # without torch, so -h stays quick
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog='torchrun is recognized by itself; without a GPU its '
+        'processes talk over gloo.')
+    parser.add_argument('config', help='config file, or the name of one of this package')
+    parser.add_argument(
+        '--work-dir', help='folder for logs and checkpoints (work_dirs/CONFIG_NAME)')
+    parser.add_argument(
+        '--resume', nargs='?', const='auto', metavar='CHECKPOINT',
+        help='resume from this checkpoint, or without a value from the last one in the work '
+        'directory')
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision (GPU)')
+    parser.add_argument('--no-validate', action='store_true', help='train without validation')
+    parser.add_argument(
+        '--auto-scale-lr', action='store_true',
+        help='scale the learning rate by the real over the original batch size')
+    parser.add_argument('--seed', type=int, help='random seed')
+    parser.add_argument(
+        '--diff-rank-seed', action='store_true', help='a different seed in each process')
+    parser.add_argument(
+        '--deterministic', action='store_true', help='deterministic algorithms on a GPU')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+        help='overrides of the config, e.g. optim_wrapper.optimizer.lr=1e-3')
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
+        help='what started the processes')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
+                        help=argparse.SUPPRESS)
+    return parser.parse_args(argv)
+
+
+def merge_args(cfg, args) -> None:
+    """Apply the options that concern training to the config."""
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.amp:
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.auto_scale_lr:
+        cfg.auto_scale_lr.enable = True
+    randomness = dict(cfg.get('randomness') or {})
+    if args.seed is not None:
+        randomness['seed'] = args.seed
+    for option in ('diff_rank_seed', 'deterministic'):
+        if getattr(args, option):
+            randomness[option] = True
+    if randomness:
+        cfg.randomness = randomness
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.engine import launch
+
+    def action():
+        cfg = launch.load_config(args, ROOT)
+        merge_args(cfg, args)
+        launch.build_runner(cfg).train()
+
+    return launch.run(action)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
