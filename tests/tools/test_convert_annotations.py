@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/data/convert_annotations.py from its command line."""
+import importlib.util
+import json
+
+import pytest
+
+from tmx_plugin.datasets.annotations import read_annotations
+
+
+@pytest.fixture(scope='module')
+def convert(repo):
+    path = repo / 'tools' / 'data' / 'convert_annotations.py'
+    spec = importlib.util.spec_from_file_location('convert_annotations', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return lambda *args: module.main([str(arg) for arg in args])
+
+
+@pytest.fixture
+def csv(tmp_path):
+    path = tmp_path / 'my.csv'
+    path.write_text('video,start,end,label,duration\na,0,1,Run,9\nb,2,3,Jump,9\nc,2,3,Run,9\n')
+    return path
+
+
+def test_csv(convert, csv, tmp_path, capsys):
+    out = tmp_path / 'out' / 'my.json'
+    assert convert('csv', csv, '--out', out, '--val-share', .4) == 0
+    videos = read_annotations(out)
+    assert sorted(video.subset for video in videos) == ['training', 'training', 'validation']
+    assert (out.parent / 'classes.txt').read_text() == 'Jump\nRun\n'
+    printed = capsys.readouterr().out
+    assert 'training: 2 videos' in printed and '2 classes' in printed
+    assert '1 of 3 videos without a subset are for validation' in printed
+
+
+def test_auto_and_named_validation_videos(convert, csv, tmp_path, capsys):
+    listed = tmp_path / 'val.txt'
+    listed.write_text('b\n')
+    out = tmp_path / 'my.json'
+    assert convert('auto', csv, '--out', out, '--val-videos', listed,
+                   '--classes-out', tmp_path / 'names.txt') == 0
+    assert 'taken as csv' in capsys.readouterr().out
+    assert [v.video_id for v in read_annotations(out) if v.subset == 'validation'] == ['b']
+    assert (tmp_path / 'names.txt').is_file() and not (tmp_path / 'classes.txt').exists()
+
+
+def test_errors_leave_no_file_and_give_status_1(convert, csv, tmp_path, capsys):
+    csv.write_text(csv.read_text() + 'd,3,2,Run,9\n')
+    assert convert('csv', csv, '--out', tmp_path / 'my.json') == 1
+    assert 'my.csv:5: video d: expected a segment' in capsys.readouterr().err
+    assert not (tmp_path / 'my.json').exists()
+    assert convert('csv', csv, '--out', tmp_path / 'my.json', '--on-reversed', 'drop') == 0
+    assert convert('opentad', tmp_path / 'nowhere.json', '--out', tmp_path / 'o.json') == 1
+    assert 'nowhere.json' in capsys.readouterr().err
+
+
+def test_label_studio_asks_for_the_frame_rate(convert, tmp_path, capsys):
+    path = tmp_path / 'ls.json'
+    path.write_text(json.dumps([{'data': {'video': 'a.mp4'}, 'annotations': [{'result': [
+        {'type': 'timelinelabels', 'value': {'ranges': [{'start': 11, 'end': 20}],
+                                             'timelinelabels': ['Run']}}]}]}]))
+    with pytest.raises(SystemExit):
+        convert('label-studio', path, '--out', tmp_path / 'o.json')
+    assert 'needs --fps' in capsys.readouterr().err
+    assert convert('auto', path, '--out', tmp_path / 'o.json') == 1
+    assert '--fps' in capsys.readouterr().err
+    durations = tmp_path / 'd.csv'
+    durations.write_text('video,duration\na,9\n')
+    assert convert('label-studio', path, '--fps', 10, '--videos', durations,
+                   '--out', tmp_path / 'o.json') == 0
+    assert read_annotations(tmp_path / 'o.json')[0].segments_sec.tolist() == [[1., 2.]]
+
+
+def test_epic_writes_three_files(convert, tmp_path, capsys):
+    for name, text in [('v.csv', 'id,key\n0,take\n'), ('n.csv', 'id,key\n0,tap\n'),
+                       ('train.csv', 'video,start,stop,verb,noun\nP01_01,30,60,0,0\n'),
+                       ('i.csv', 'video_id,duration,fps,resolution\nP01_01,9,50,x\n')]:
+        (tmp_path / name).write_text(text)
+    args = ['epic', tmp_path / 'train.csv', '--verb-classes', tmp_path / 'v.csv',
+            '--noun-classes', tmp_path / 'n.csv', '--videos', tmp_path / 'i.csv', '--out']
+    assert convert(*args, tmp_path / 'e' / 'epic_{target}.json') == 0
+    assert sorted(path.name for path in (tmp_path / 'e').iterdir()) == [
+        'action_classes.txt', 'epic_action.json', 'epic_noun.json', 'epic_verb.json',
+        'noun_classes.txt', 'verb_classes.txt']
+    assert read_annotations(tmp_path / 'e' / 'epic_action.json')[0].labels == ('take tap',)
+    assert convert(*args, tmp_path / 'noun.json') == 1
+    assert '{target}' in capsys.readouterr().err
+    assert convert(*args, tmp_path / 'noun.json', '--target', 'noun') == 0
+
+
+def test_thumos_from_the_command_line(convert, shared_data, tmp_path):
+    folder = shared_data / 'thumos14'
+    assert convert('thumos-txt', folder / 'challenge_txt' / 'annotations_val', '--videos',
+                   folder / 'thumos_14_anno.json', '--out', tmp_path / 'thumos14.json') == 0
+    assert len(read_annotations(tmp_path / 'thumos14.json')) == 200

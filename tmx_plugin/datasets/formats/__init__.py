@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Readers of annotation formats from elsewhere; all make one :class:`AnnotationDocument`."""
+from .database_json import read_actionformer, read_multithumos, read_opentad, subset_names
+from .detect import detect_format
+from .document import AnnotationDocument, FormatError, write_document
+from .epic import read_epic
+from .label_studio import read_label_studio
+from .table import listed_split, random_split, read_csv
+from .thumos_txt import read_thumos_txt
+from .video_info import VideoInfo
+
+__all__ = [
+    'AnnotationDocument', 'FormatError', 'VideoInfo', 'detect_format', 'listed_split',
+    'random_split', 'read_actionformer', 'read_csv', 'read_epic', 'read_label_studio',
+    'read_multithumos', 'read_opentad', 'read_thumos_txt', 'subset_names', 'write_document'
+]

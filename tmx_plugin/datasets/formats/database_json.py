@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Annotation jsons with a ``database`` object: OpenTAD, ActionFormer and MultiTHUMOS style."""
+from ..annotations import read_annotations
+from .document import AnnotationDocument, FormatError
+from .files import read_json
+
+
+def read_database_json(sources, *, videos=None, classes=None, subsets=None,
+                       on_reversed='error', order_by_id=False) -> AnnotationDocument:
+    """Read one or several jsons of the ``database`` family.
+
+    Args:
+        sources (Sequence[str | Path]): The files.
+        videos (VideoInfo, optional): Durations, frames and fps that replace those of the file.
+        classes (str | Path, optional): Ordered class list. Default: see ``order_by_id``.
+        subsets (dict, optional): New names of subsets. Default: :func:`subset_names`.
+        on_reversed (str): See :meth:`AnnotationDocument.add_segment`.
+        order_by_id (bool): Order the classes by ``label_id`` where every label has one, else by
+            name.
+
+    Returns:
+        AnnotationDocument: The annotations, in the order of the files.
+
+    Raises:
+        FileNotFoundError, DataError: A file is missing, damaged or not of this format.
+    """
+    document = AnnotationDocument()
+    ids: dict = {}
+    files = [(path, read_annotations(path)) for path in sources]
+    rename = subset_names(video.subset for _, content in files for video in content)
+    rename.update(subsets or {})
+    for path, content in files:
+        for video in content:
+            if video.video_id in document.database:
+                raise FormatError(path, 'each video in one file', 'it again', video.video_id)
+            _add_video(document, video, path, videos, rename, on_reversed)
+        if order_by_id:
+            _collect_ids(path, ids)
+    by_id = [ids[number] for number in sorted(ids)]
+    document.set_classes(classes, sources[0],
+                         default=by_id if set(by_id) == document.labels() else None)
+    changed = {old: new for old, new in rename.items() if old != new}
+    if changed:
+        document.notes.append('subsets were renamed: ' + ', '.join(
+            f'{old} -> {new}' for old, new in changed.items()))
+    return document
+
+
+def _add_video(document, video, path, videos, rename, on_reversed):
+    name = video.video_id
+    facts = {'duration': video.duration, 'frame': video.num_frames, 'fps': video.fps}
+    if videos is not None and name in videos:
+        facts = videos[name]
+    document.add_video(name, subset=rename[video.subset], source=path, **facts)
+    for label, (start, end) in zip(video.labels, video.segments_sec.tolist()):
+        document.add_segment(name, label, start, end, source=path, on_reversed=on_reversed)
+
+
+def _collect_ids(path, ids: dict):
+    """Add the names of a file's ``label_id`` to ``ids``; an id must always mean one name."""
+    for name, video in read_json(path)['database'].items():
+        for item in video.get('annotations', []):
+            number = item.get('label_id')
+            if number is None:
+                continue
+            if isinstance(number, bool) or not isinstance(number, int):
+                raise FormatError(path, '"label_id" as a whole number', repr(number)[:80], name)
+            if ids.setdefault(number, item['label']) != item['label']:
+                raise FormatError(path, f'label_id {number} to be {ids[number]!r}',
+                                  repr(item['label']), name)
+
+
+def subset_names(subsets) -> dict:
+    """Names of subsets as the configurations of this project use them.
+
+    Files of THUMOS-14 and MultiTHUMOS in ActionFormer style train on ``Validation`` and test on
+    ``Test``; both are called ``training`` and ``validation`` here. Other names are written in
+    small letters.
+    """
+    small = {name: name.lower() for name in dict.fromkeys(subsets)}
+    if set(small.values()) == {'validation', 'test'}:
+        thumos = {'validation': 'training', 'test': 'validation'}
+        return {name: thumos[lower] for name, lower in small.items()}
+    return small
+
+
+def read_opentad(sources, **options) -> AnnotationDocument:
+    """OpenTAD / ActivityNet style; classes by name."""
+    return read_database_json(sources, **options)
+
+
+def read_actionformer(sources, **options) -> AnnotationDocument:
+    """ActionFormer style, which the paper's own release uses; classes by ``label_id``."""
+    return read_database_json(sources, order_by_id=True, **options)
+
+
+def read_multithumos(sources, **options) -> AnnotationDocument:
+    """MultiTHUMOS in ActionFormer style.
+
+    Its ``label_id`` is not the order of the published class list, which is by name.
+    """
+    return read_database_json(sources, **options)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one annotation document that every reader of a foreign format makes.
+
+On disk it is json::
+
+    {"version": "...",
+     "database": {VIDEO: {"subset": "training",
+                          "duration": 33.7,          seconds
+                          "frame": 1012,             optional: length in frames
+                          "fps": 30.0,               optional
+                          "annotations": [{"label": "Jump", "segment": [0.2, 1.1]}]}}}
+
+with segments in seconds, beside an ordered class list with one name a line.
+"""
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tmx_plugin.utils.files import atomic_write
+
+from ..annotations import IGNORED_LABELS, read_class_list
+from ..errors import DataError
+
+REVERSED_CHOICES = ('error', 'keep', 'drop')
+
+
+class FormatError(DataError):
+    """A file that is not what its format promises.
+
+    Args:
+        path (str | Path): The file.
+        expected (str): What belongs there.
+        found (object): What is there instead.
+        video (str, optional): The video concerned.
+    """
+
+    def __init__(self, path, expected: str, found, video=None):
+        where = f'{path}: ' + (f'video {video}: ' if video is not None else '')
+        super().__init__(f'{where}expected {expected}, found {found}')
+
+
+@dataclass
+class AnnotationDocument:
+    """Annotations of a data set.
+
+    Attributes:
+        database (dict[str, dict]): Videos by name, as in the module's json.
+        classes (list[str]): Class names in order, without 'Ambiguous'.
+        notes (list[str]): What a user should know about the conversion.
+    """
+
+    database: dict = field(default_factory=dict)
+    classes: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+
+    def add_video(self, name, *, subset, duration, frame=None, fps=None, source) -> dict:
+        """Add a video (or return it where it is known already).
+
+        Raises:
+            FormatError: If a value is missing or senseless, or the video is known with another
+                subset.
+        """
+        known = self.database.get(name)
+        if known is not None:
+            if known['subset'] != subset:
+                raise FormatError(source, f'one subset (it was in {known["subset"]!r} before)',
+                                  repr(subset), name)
+            return known
+        if not (isinstance(subset, str) and subset):
+            raise FormatError(source, 'a subset name', repr(subset), name)
+        video = {'subset': subset,
+                 'duration': positive(duration, 'a duration in seconds', source, name)}
+        if frame is not None:
+            video['frame'] = int(positive(frame, 'a length in frames', source, name))
+        if fps is not None:
+            video['fps'] = positive(fps, 'frames a second', source, name)
+        video['annotations'] = []
+        self.database[name] = video
+        return video
+
+    def add_segment(self, name, label, start, end, *, source, on_reversed='error'):
+        """Add a segment in seconds to a known video.
+
+        Args:
+            on_reversed (str): What becomes of a segment that ends before it starts: 'error',
+                'keep' or 'drop'.
+
+        Raises:
+            FormatError: If the label or a time is of the wrong type, a time is not finite or
+                negative, or the segment is reversed and that is an error.
+        """
+        if not (isinstance(label, str) and label.strip()):
+            raise FormatError(source, 'a label (a name that is not empty)', repr(label), name)
+        for time in (start, end):
+            if isinstance(time, bool) or not isinstance(time, (int, float)):
+                raise FormatError(source, f'a segment of {label!r} as two numbers in seconds',
+                                  repr([start, end]), name)
+            if not math.isfinite(time) or time < 0:
+                raise FormatError(source, f'times of {label!r} that are finite and not negative',
+                                  repr([start, end]), name)
+        if end < start:
+            if on_reversed == 'error':
+                raise FormatError(source, f'a segment of {label!r} whose end is not before its '
+                                  'start', repr([start, end]), name)
+            if on_reversed == 'drop':
+                return
+        self.database[name]['annotations'].append({'label': label, 'segment': [start, end]})
+
+    def labels(self) -> set:
+        """Names in use, without 'Ambiguous'."""
+        return {item['label'] for video in self.database.values()
+                for item in video['annotations']} - set(IGNORED_LABELS)
+
+    def set_classes(self, path, source, *, default=None):
+        """Fix the order of the classes.
+
+        Args:
+            path (str | Path, optional): A class list, one name a line.
+            source (str | Path): The file that the annotations come from.
+            default (Sequence[str], optional): The classes where there is no ``path``; default:
+                the labels in use, by name.
+
+        Raises:
+            FormatError: If a label in use is not among them.
+        """
+        if path is not None:
+            self.classes = list(read_class_list(path))
+        else:
+            self.classes = list(default) if default is not None else sorted(self.labels())
+        known = set(self.classes) | set(IGNORED_LABELS)
+        for name, video in self.database.items():
+            for item in video['annotations']:
+                if item['label'] not in known:
+                    raise FormatError(source, f'one of the {len(self.classes)} class names',
+                                      repr(item['label']), name)
+
+    def counts(self) -> dict:
+        """``{subset: (videos, segments without 'Ambiguous')}``."""
+        videos = Counter(video['subset'] for video in self.database.values())
+        segments = Counter(
+            video['subset'] for video in self.database.values()
+            for item in video['annotations'] if item['label'] not in IGNORED_LABELS)
+        return {subset: (videos[subset], segments[subset]) for subset in videos}
+
+    def note_oddities(self):
+        """Note segments that are legal but will match no point, or not as drawn."""
+        checks = {
+            'end at or before their start': lambda v, s: s[1] <= s[0],
+            'end after their video': lambda v, s: s[1] > v['duration'],
+            'start at or after the end of their video': lambda v, s: s[0] >= v['duration']}
+        for words, is_odd in checks.items():
+            odd = [name for name, video in self.database.items() for item in video['annotations']
+                   if is_odd(video, item['segment'])]
+            if odd:
+                names = ', '.join(list(dict.fromkeys(odd))[:5])
+                self.notes.append(f'{len(odd)} segments {words} (in {names}'
+                                  f'{", ..." if len(set(odd)) > 5 else ""})')
+
+
+def positive(value, what: str, source, video) -> float:
+    """``value`` as a float, which must be a finite number above zero.
+
+    Raises:
+        FormatError: If it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) \
+            or not math.isfinite(value) or value <= 0:
+        raise FormatError(source, f'{what} above 0', repr(value), video)
+    return float(value)
+
+
+def write_document(document: AnnotationDocument, path, *, classes_path=None, version='') -> None:
+    """Write the json and the class list (default: ``classes.txt`` beside it)."""
+    path = Path(path)
+    with atomic_write(path) as file:
+        json.dump({'version': version, 'database': document.database}, file, ensure_ascii=False)
+        file.write('\n')
+    if document.classes:
+        with atomic_write(classes_path or path.with_name('classes.txt')) as file:
+            file.write('\n'.join(document.classes) + '\n')

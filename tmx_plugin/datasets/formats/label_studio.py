@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Label Studio's video time line: frames counted from 1 at a rate that the file does not hold.
+
+A range [a, b] covers the frames a to b, both included: the times (a - 1) / fps to b / fps.
+"""
+import re
+
+from .document import AnnotationDocument, FormatError, positive
+from .files import read_json, video_name
+from .table import random_split
+
+TYPE = 'timelinelabels'
+
+
+def read_label_studio(sources, *, fps, videos, classes=None, split=None,
+                      on_reversed='error') -> AnnotationDocument:
+    """Read exports of Label Studio (its full json).
+
+    Of several annotations of a task the one marked as ground truth is taken, else the last one;
+    cancelled ones are skipped. Tasks without annotation are skipped and noted.
+
+    Args:
+        sources (Sequence[str | Path]): The exported files.
+        fps (float): ``frameRate`` of the labelling configuration (Label Studio's default: 24).
+        videos (VideoInfo): Durations.
+        classes (str | Path, optional): Ordered class list; default: by name.
+        split (Callable, optional): See :func:`tmx_plugin.datasets.formats.table.read_csv`.
+        on_reversed (str): See :meth:`AnnotationDocument.add_segment`.
+
+    Raises:
+        FormatError: If a file is not such an export, or a duration is nowhere to be found.
+    """
+    fps = positive(fps, 'the frame rate of the labelling configuration (--fps)', sources[0], None)
+    document, tasks, skipped = AnnotationDocument(), {}, []
+    for path in sources:
+        for name, task in _tasks(path):
+            if name in tasks:
+                raise FormatError(path, 'one task a video', 'two', name)
+            result = _result(task, path, name)
+            if result is None:
+                skipped.append(name)
+            else:
+                tasks[name] = (path, result)
+    subset_by_video = (split or random_split)(list(tasks)) if tasks else {}
+    for name, (path, result) in tasks.items():
+        document.add_video(name, subset=subset_by_video[name], source=path,
+                           **videos.require(name, path))
+        for item in result:
+            _add_item(document, name, item, fps, path, on_reversed)
+    document.set_classes(classes, sources[0])
+    if skipped:
+        document.notes.append(f'{len(skipped)} tasks without an annotation were skipped: '
+                              + ', '.join(skipped[:5]) + (', ...' if len(skipped) > 5 else ''))
+    return document
+
+
+def _tasks(path):
+    content = read_json(path)
+    if not isinstance(content, list) or not content:
+        raise FormatError(path, 'a list of tasks', type(content).__name__ if content else 'none')
+    for number, task in enumerate(content):
+        data = task.get('data') if isinstance(task, dict) else None
+        video = data.get('video') if isinstance(data, dict) else None
+        if not isinstance(video, str) or not video:
+            raise FormatError(path, f'data.video in task {number}', repr(task)[:80])
+        # Uploads are stored as 8 hexadecimal digits, a dash and the original name.
+        name = video_name(video.split('?d=')[-1].split('?')[0])
+        yield (re.sub(r'^[0-9a-f]{8}-', '', name) if '/upload/' in video else name), task
+
+
+def _result(task, path, name):
+    annotations = task.get('annotations')
+    if not isinstance(annotations, list):
+        raise FormatError(path, 'a list "annotations" (export as JSON, not JSON-MIN)',
+                          type(annotations).__name__, name)
+    usable = [item for item in annotations
+              if isinstance(item, dict) and not item.get('was_cancelled')]
+    if not usable:
+        return None
+    chosen = next((item for item in usable if item.get('ground_truth')), usable[-1])
+    if not isinstance(chosen.get('result'), list):
+        raise FormatError(path, 'a list "result"', type(chosen.get('result')).__name__, name)
+    return chosen['result']
+
+
+def _add_item(document, name, item, fps, path, on_reversed):
+    if not isinstance(item, dict) or item.get('type') != TYPE:
+        return  # other tools' results (choices, boxes) may stand beside
+    value = item.get('value')
+    if not isinstance(value, dict) or not isinstance(value.get('ranges'), list) \
+            or not isinstance(value.get(TYPE), list):
+        raise FormatError(path, f'value.ranges and value.{TYPE}', repr(value)[:80], name)
+    for span in value['ranges']:
+        frames = [span.get(key) for key in ('start', 'end')] if isinstance(span, dict) else [span]
+        if len(frames) != 2 or any(isinstance(frame, bool) or not isinstance(frame, (int, float))
+                                   for frame in frames):
+            raise FormatError(path, 'a range with start and end in frames', repr(span)[:80], name)
+        if not frames[0] >= 1:
+            raise FormatError(path, 'frames counted from 1', span, name)
+        for label in value[TYPE]:
+            document.add_segment(name, label, (frames[0] - 1) / fps, frames[1] / fps, source=path,
+                                 on_reversed=on_reversed)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plain table of segments: ``video,start,end,label`` in seconds, header required."""
+import random
+
+from .document import AnnotationDocument, FormatError
+from .files import parse_seconds, read_rows, read_text, video_name
+
+COLUMNS = ('video', 'start', 'end', 'label')
+
+
+def read_csv(sources, *, videos, classes=None, split=None,
+             on_reversed='error') -> AnnotationDocument:
+    """Read tables of segments.
+
+    Columns ``subset``, ``duration`` and ``fps`` are used where there are any, others are ignored.
+    Times may also be written ``HH:MM:SS.ff``; the names of videos lose folder and video suffix.
+
+    Args:
+        sources (Sequence[str | Path]): csv files; comma, semicolon or tab.
+        videos (VideoInfo): Durations of videos without a column for it.
+        classes (str | Path, optional): Ordered class list; default: by name.
+        split (Callable, optional): ``split(names) -> {name: subset}`` for videos without a column
+            ``subset``; default :func:`random_split`.
+        on_reversed (str): See :meth:`AnnotationDocument.add_segment`.
+
+    Raises:
+        FormatError: If a file or row is not of this format, or a duration is nowhere to be found.
+    """
+    rows = [(f'{path}:{line}', video_name(row['video']), row)
+            for path in sources for line, row in read_rows(path, COLUMNS)]
+    unsplit = dict.fromkeys(name for _, name, row in rows if not row.get('subset'))
+    subset_by_video = (split or random_split)(list(unsplit)) if unsplit else {}
+    document = AnnotationDocument()
+    for source, name, row in rows:
+        if not name:
+            raise FormatError(source, 'the name of a video', repr(row['video']))
+        known = document.database.get(name)
+        if known is None or row.get('subset'):
+            facts = _facts(row, source, name) or videos.require(name, source)
+            document.add_video(name, subset=row.get('subset') or subset_by_video[name],
+                               source=source, **facts)
+        start, end = (parse_seconds(row[key], source, name) for key in ('start', 'end'))
+        document.add_segment(name, row['label'], start, end, source=source,
+                             on_reversed=on_reversed)
+    document.set_classes(classes, sources[0])
+    if unsplit:
+        held_out = [name for name in unsplit if subset_by_video[name] == 'validation']
+        document.notes.append(f'{len(held_out)} of {len(unsplit)} videos without a subset are for '
+                              f'validation: {", ".join(held_out[:5])}'
+                              + (', ...' if len(held_out) > 5 else ''))
+    return document
+
+
+def _facts(row, source, name):
+    if not row.get('duration'):
+        return None
+    return {'duration': parse_seconds(row['duration'], source, name),
+            'fps': parse_seconds(row['fps'], source, name) if row.get('fps') else None}
+
+
+def random_split(names, *, share=0.2, seed=0) -> dict:
+    """Give ``share`` of the videos (one at least, where there are two) to 'validation'.
+
+    The same names, share and seed give the same split, whatever the order of the names.
+    """
+    names = sorted(names)
+    count = min(max(round(share * len(names)), 1), len(names) - 1) if share > 0 else 0
+    held_out = set(random.Random(seed).sample(names, max(count, 0)))
+    return {name: 'validation' if name in held_out else 'training' for name in names}
+
+
+def listed_split(names, *, path) -> dict:
+    """Give the videos named in a text file, one a line, to 'validation'.
+
+    Raises:
+        FormatError: If the file names a video without annotations.
+    """
+    listed = {video_name(line.strip()) for line in read_text(path).splitlines() if line.strip()}
+    unknown = sorted(listed - set(names))
+    if unknown:
+        raise FormatError(path, 'videos that have annotations', ', '.join(unknown[:5]))
+    return {name: 'validation' if name in listed else 'training' for name in names}

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Durations, frames and fps of videos, from whatever a user has."""
+import glob
+from pathlib import Path
+
+from ..feature_io import read_features
+from .document import FormatError, positive
+from .files import VIDEO_SUFFIXES, parse_seconds, read_json, read_rows, video_name
+
+# A csv of lengths in frames counts them at this rate (EPIC-Kitchens-100's flat 30 fps).
+FLAT_FPS = 30.0
+
+
+class VideoInfo:
+    """``info[name]`` is ``{'duration': seconds, 'frame': int | None, 'fps': float | None}``.
+
+    Sources are asked in this order; each may be absent.
+
+    Args:
+        files (Sequence[str | Path]): Jsons (with a ``database`` object, or ``{name: seconds}`` or
+            ``{name: {...}}``) or csv files with the columns ``video,duration[,fps]`` or
+            ``video,frames``.
+        features (str | Path, optional): Folder with ``NAME.json`` beside ``NAME.npy``, as feature
+            extraction writes them. Where there is no json, the length of the feature file and
+            ``geometry`` tell the duration.
+        video_dir (str | Path, optional): Folder with the videos.
+        geometry (dict, optional): ``fps``, ``feature_stride`` and ``offset_frames``.
+    """
+
+    def __init__(self, files=(), *, features=None, video_dir=None, geometry=None):
+        self._known = {}
+        for path in files:
+            self._known.update(read_video_file(path))
+        self.features = Path(features) if features else None
+        self.video_dir = Path(video_dir) if video_dir else None
+        self.geometry = geometry
+        for folder in (self.features, self.video_dir):
+            if folder is not None and not folder.is_dir():
+                raise FormatError(folder, 'a folder', 'nothing there')
+
+    def __contains__(self, name) -> bool:
+        return self._find(name) is not None
+
+    def __getitem__(self, name) -> dict:
+        facts = self._find(name)
+        if facts is None:
+            raise KeyError(name)
+        return facts
+
+    def _find(self, name):
+        if name not in self._known:
+            self._known[name] = (self._from_side_file(name) or self._from_video(name)
+                                 or self._from_length(name))
+        return self._known[name]
+
+    def _from_side_file(self, name):
+        path = self.features / f'{name}.json' if self.features else None
+        return _facts(read_json(path), path, name) if path and path.is_file() else None
+
+    def _from_video(self, name):
+        for suffix in VIDEO_SUFFIXES if self.video_dir else ():
+            path = self.video_dir / (name + suffix)
+            if path.is_file():
+                return probe_video(path, name)
+        return None
+
+    def _from_length(self, name):
+        if self.features is None or self.geometry is None:
+            return None
+        path = next((path for path in sorted(self.features.glob(f'{glob.escape(name)}.*'))
+                     if path.suffix != '.json'), None)
+        if path is None:
+            return None
+        length = len(read_features(path))
+        # The last clip is centred at (T - 1) * stride + offset and reaches as far again.
+        frames = (length - 1) * self.geometry['feature_stride'] \
+            + 2 * self.geometry['offset_frames']
+        fps = self.geometry['fps']
+        return {'duration': frames / fps, 'frame': None, 'fps': fps}
+
+    def require(self, name, source) -> dict:
+        """As ``info[name]``.
+
+        Raises:
+            FormatError: If no source knows the video; the message lists what would do.
+        """
+        facts = self._find(name)
+        if facts is None:
+            raise FormatError(
+                source, 'the duration of the video from one of: a column "duration", --videos '
+                'with a json or csv of durations, --video-dir with the video itself, --features '
+                'with its side file, or --features with --fps, --feature-stride and '
+                '--offset-frames', 'none of them', name)
+        return facts
+
+
+def read_video_file(path) -> dict:
+    """Facts of all videos of a json or csv (see :class:`VideoInfo`)."""
+    if Path(path).suffix.lower() == '.csv':
+        return _read_csv(path)
+    content = read_json(path)
+    if isinstance(content, dict) and isinstance(content.get('database'), dict):
+        content = content['database']
+    if not isinstance(content, dict) or not content:
+        raise FormatError(path, 'an object of videos', type(content).__name__)
+    return {name: _facts(item, path, name) for name, item in content.items()}
+
+
+def _facts(item, path, name) -> dict:
+    if not isinstance(item, dict):
+        item = {'duration': item}
+    fps, frame = item.get('fps'), item.get('frame', item.get('frames'))
+    duration = item.get('duration')
+    if duration is None and fps and frame:
+        duration = positive(frame, 'frames', path, name) / positive(fps, 'fps', path, name)
+    return {'duration': positive(duration, 'a duration in seconds', path, name),
+            'frame': frame if frame is None else int(positive(frame, 'frames', path, name)),
+            'fps': fps if fps is None else positive(fps, 'fps', path, name)}
+
+
+def _read_csv(path) -> dict:
+    known = {}
+    for line, row in read_rows(path, ('duration',), ('video', 'frames')):
+        source = f'{path}:{line}'
+        name = row.get('video', row.get('video_id'))
+        if not name:
+            raise FormatError(source, 'a column "video" or "video_id"', sorted(row))
+        if 'duration' in row:
+            fps = parse_seconds(row['fps'], source, name) if row.get('fps') else None
+            facts = {'duration': parse_seconds(row['duration'], source, name), 'fps': fps}
+        else:
+            frames = parse_seconds(row['frames'], source, name)
+            facts = {'duration': frames / FLAT_FPS, 'fps': FLAT_FPS}
+        known[video_name(name)] = _facts(facts, source, name)
+    return known
+
+
+def probe_video(path, name) -> dict:
+    """Duration, frames and fps of a video file.
+
+    Raises:
+        FormatError: If it cannot be decoded, or decord is not installed.
+    """
+    try:
+        import decord
+    except ImportError as error:
+        raise FormatError(path, 'the package decord to read videos (pip install decord)',
+                          'no such package', name) from error
+    try:
+        reader = decord.VideoReader(str(path), num_threads=1)
+        frames, fps = len(reader), float(reader.get_avg_fps())
+    except Exception as error:  # decord raises its own and builtin errors alike
+        raise FormatError(path, 'a video that can be decoded', str(error).splitlines()[0],
+                          name) from error
+    return {'duration': frames / positive(fps, 'fps', path, name), 'frame': frames, 'fps': fps}

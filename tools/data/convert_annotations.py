@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convert annotations of other projects to this project's json and class list.
+
+Examples::
+
+    python tools/data/convert_annotations.py actionformer thumos14.json --out OUT.json
+    python tools/data/convert_annotations.py thumos-txt annotations_val annotations_test \
+        --videos thumos_14_anno.json --out OUT.json
+    python tools/data/convert_annotations.py epic EPIC_100_train.csv EPIC_100_validation.csv \
+        --verb-classes EPIC_100_verb_classes.csv --noun-classes EPIC_100_noun_classes.csv \
+        --videos EPIC_100_video_info.csv --out 'epic_{target}.json'
+    python tools/data/convert_annotations.py csv my.csv --video-dir my_videos --out OUT.json
+"""
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+FORMATS = ('auto', 'actionformer', 'opentad', 'multithumos', 'thumos-txt', 'epic', 'csv',
+           'label-studio')
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('format', metavar='FROM', choices=FORMATS,
+                        help='format of the sources: ' + ', '.join(FORMATS))
+    parser.add_argument('sources', metavar='SRC', nargs='+', help='files (thumos-txt: or folders)')
+    parser.add_argument('--out', required=True, metavar='FILE',
+                        help='json to write; for epic with {target} in its name, unless --target')
+    parser.add_argument('--classes', metavar='FILE', help='ordered class list to check against')
+    parser.add_argument('--classes-out', metavar='FILE',
+                        help='class list to write (default: classes.txt beside --out; for epic '
+                        'verb_classes.txt and so on)')
+    parser.add_argument('--on-reversed', choices=('error', 'keep', 'drop'),
+                        help='segments that end before they start (default: error; multithumos: '
+                        'keep)')
+    parser.add_argument('--subsets', nargs='+', default=[], metavar='OLD=NEW',
+                        help='new names of subsets (jsons only)')
+    facts = parser.add_argument_group('durations, where the sources have none')
+    facts.add_argument('--videos', nargs='+', default=[], metavar='FILE',
+                       help='json or csv with duration, and frame or fps, of each video')
+    facts.add_argument('--video-dir', metavar='DIR', help='the videos themselves')
+    facts.add_argument('--features', metavar='DIR', help='features with a side file NAME.json; '
+                       'without it give their geometry:')
+    facts.add_argument('--fps', type=float, help='frames a second of the videos (label-studio: '
+                       'frameRate of the labelling configuration)')
+    facts.add_argument('--feature-stride', type=float, help='frames from feature to feature')
+    facts.add_argument('--offset-frames', type=float, default=0.,
+                       help='frame at the centre of the first feature')
+    split = parser.add_argument_group('subsets of csv and label-studio')
+    split.add_argument('--val-videos', metavar='FILE', help='validation videos, one a line')
+    split.add_argument('--val-share', type=float, default=0.2,
+                       help='share of videos drawn for validation (default: 0.2)')
+    split.add_argument('--seed', type=int, default=0, help='of that draw')
+    epic = parser.add_argument_group('epic')
+    epic.add_argument('--verb-classes', metavar='FILE', help='EPIC_100_verb_classes.csv')
+    epic.add_argument('--noun-classes', metavar='FILE', help='EPIC_100_noun_classes.csv')
+    epic.add_argument('--target', choices=('verb', 'noun', 'action', 'all'), default='all')
+    args = parser.parse_args(argv)
+    if not all('=' in item for item in args.subsets):
+        parser.error('--subsets takes OLD=NEW')
+    if args.format == 'label-studio' and not args.fps:
+        parser.error('label-studio needs --fps: its files count frames but do not hold their rate')
+    return args
+
+
+def _video_info(args):
+    from tmx_plugin.datasets.formats import VideoInfo
+    geometry = None
+    if args.fps and args.feature_stride:
+        geometry = dict(fps=args.fps, feature_stride=args.feature_stride,
+                        offset_frames=args.offset_frames)
+    return VideoInfo(args.videos, features=args.features, video_dir=args.video_dir,
+                     geometry=geometry)
+
+
+def _read(args, name):
+    """Yield ``(json path, class list path or None, document)``."""
+    from tmx_plugin.datasets import formats
+    options = dict(videos=_video_info(args), on_reversed=args.on_reversed or (
+        'keep' if name == 'multithumos' else 'error'))
+    if name == 'epic':
+        if not (args.verb_classes and args.noun_classes):
+            raise ValueError('epic needs --verb-classes and --noun-classes: the official csv lists')
+        targets = ('verb', 'noun', 'action') if args.target == 'all' else (args.target,)
+        if len(targets) > 1 and '{target}' not in args.out:
+            raise ValueError(f'--out {args.out}: expected {{target}} in the name (or --target), '
+                             'since verb, noun and action each get a file')
+        for target in targets:
+            out = Path(args.out.replace('{target}', target))
+            classes = (args.classes_out or str(out.with_name('{target}_classes.txt'))).replace(
+                '{target}', target)
+            yield out, classes, formats.read_epic(
+                args.sources, verb_classes=args.verb_classes, noun_classes=args.noun_classes,
+                target=target, **options)
+        return
+    options['classes'] = args.classes
+    if name in ('csv', 'label-studio'):
+        options['split'] = partial(formats.listed_split, path=args.val_videos) \
+            if args.val_videos else partial(formats.random_split, share=args.val_share,
+                                            seed=args.seed)
+    if name == 'label-studio':
+        options['fps'] = args.fps
+    if name in ('actionformer', 'opentad', 'multithumos'):
+        options['subsets'] = dict(item.split('=', 1) for item in args.subsets)
+    reader = getattr(formats, 'read_' + name.replace('-', '_'))
+    yield Path(args.out), args.classes_out, reader(args.sources, **options)
+
+
+def _report(out, document):
+    for subset, (videos, segments) in document.counts().items():
+        print(f'{out}: {subset}: {videos} videos, {segments} segments')
+    print(f'{out}: {len(document.classes)} classes')
+    for note in document.notes:
+        print(f'note: {note}')
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.datasets.errors import DataError
+    from tmx_plugin.datasets.formats import detect_format, write_document
+    try:
+        name = args.format
+        if name == 'auto':
+            name = detect_format(args.sources[0].split('=', 1)[-1])
+            print(f'{args.sources[0]}: taken as {name}')
+        for out, classes, document in _read(args, name):
+            document.note_oddities()
+            write_document(document, out, classes_path=classes, version=f'from {name}')
+            _report(out, document)
+    except (DataError, FileNotFoundError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
