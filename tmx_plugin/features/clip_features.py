@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An MMAction2 recognizer as a clip feature extractor, for files and inside a model alike."""
+import inspect
+from collections.abc import Iterable, Iterator
+from typing import Optional
+
+import torch
+from mmaction.models.recognizers import Recognizer2D, Recognizer3D
+from mmaction.registry import MODELS
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from .geometry import ClipGeometry
+from .weights import load_recognizer_weights
+
+# How MMAction2's backbones call the one clip length they can take, if they have such a limit.
+_FIXED_LENGTH_ARGS = ('num_segments', 'num_frames', 'temporal_size', 't_size')
+
+
+def pool_features(feats) -> Tensor:
+    """Global average pooling over time and space.
+
+    Args:
+        feats (Tensor | Sequence): Output of a backbone or neck: ``(n, C)``, ``(n, L, C)``
+            tokens, ``(n, C, h, w)`` or ``(n, C, t, h, w)``, or a (nested) sequence of those.
+
+    Returns:
+        Tensor: ``(n, C)``. Several maps are pooled one by one and concatenated in their
+        order, e.g. the slow and then the fast pathway of SlowFast.
+    """
+    if not isinstance(feats, Tensor):
+        return torch.cat([pool_features(each) for each in feats], dim=1)
+    if feats.ndim == 3:
+        return feats.mean(dim=1)
+    return feats.flatten(2).mean(dim=2) if feats.ndim > 3 else feats
+
+
+def fixed_clip_length(backbone_cfg: dict) -> Optional[int]:
+    """Number of frames a backbone is built for, e.g. ``num_segments`` of a TSM.
+
+    None where any number will do (3D convolutions, or frames looked at one by one).
+    """
+    backbone = MODELS.get(backbone_cfg['type']) if isinstance(
+        backbone_cfg['type'], str) else backbone_cfg['type']
+    parameters = inspect.signature(backbone).parameters if backbone else {}
+    for name in _FIXED_LENGTH_ARGS:
+        default = parameters[name].default if name in parameters else None
+        value = backbone_cfg.get(name, default)
+        if isinstance(value, int):
+            return value
+    return None
+
+
+def _as_recognizer(cfg: dict) -> dict:
+    """A recognizer's config without head and weights to download; wraps a plain backbone."""
+    cfg = dict(cfg)
+    if 'backbone' not in cfg:
+        # ImageNet / Kinetics statistics, which all of MMAction2's RGB backbones are trained on.
+        is_3d = _is_3d_backbone(cfg)
+        cfg = dict(
+            type='Recognizer3D' if is_3d else 'Recognizer2D',
+            backbone=cfg,
+            data_preprocessor=dict(
+                type='ActionDataPreprocessor',
+                mean=[123.675, 116.28, 103.53],
+                std=[58.395, 57.12, 57.375],
+                format_shape='NCTHW' if is_3d else 'NCHW'))
+    cfg.pop('cls_head', None)
+    cfg['backbone'] = dict(cfg['backbone'])
+    for name in ('pretrained', 'pretrained2d'):
+        if cfg['backbone'].get(name):
+            cfg['backbone'][name] = None if name == 'pretrained' else False
+    return cfg
+
+
+def _is_3d_backbone(cfg: dict) -> bool:
+    modules = MODELS.build({**cfg, 'pretrained': None} if 'pretrained' in cfg else cfg).modules()
+    return any(isinstance(module, nn.Conv3d) for module in modules)
+
+
+@MODELS.register_module()
+class ClipBackbone(BaseModule):
+    """Clip features of a run of frames: ``(B, 3, F, H, W)`` in, ``(B, C, T)`` out.
+
+    The recognizer's data preprocessor normalises the frames, its backbone (and neck, where it
+    has one) looks at each clip, and what comes out is averaged over space and time. The
+    classification head is not built.
+
+    A 2D recognizer that treats frames one by one (TSN) sees every frame once, and the frames'
+    features are averaged over each clip: the same numbers as clip by clip, for
+    ``clip_len / stride`` times less work. A backbone built for a certain number of frames
+    (TSM, VideoMAE, TimeSformer) is given that many, spread evenly over the clip.
+
+    Args:
+        recognizer (dict): Config of a ``Recognizer2D`` or ``Recognizer3D``, or of a plain
+            MMAction2 backbone, which is then fed RGB frames in 0..255 normalised with the
+            ImageNet statistics.
+        clip_len (int): Frames a clip spans.
+        stride (int): Frames between the starts of neighbouring clips: the feature stride.
+        frames_per_clip (int, optional): Frames of a clip the recognizer sees. Default: the
+            number its backbone is built for, else ``clip_len``.
+        batch_size (int): Clips (frames, where these are treated one by one: ``clip_len``
+            times as many) that go through the recognizer at once.
+        frozen (bool): Whether to keep the recognizer's weights and statistics as they are.
+        checkpoint (str, optional): File or URL of the recognizer's weights, loaded by
+            ``init_weights()``.
+
+    Raises:
+        TypeError: If ``recognizer`` builds something else than a 2D or 3D recognizer.
+    """
+
+    def __init__(self,
+                 recognizer: dict,
+                 *,
+                 clip_len: int,
+                 stride: int,
+                 frames_per_clip: Optional[int] = None,
+                 batch_size: int = 8,
+                 frozen: bool = True,
+                 checkpoint: Optional[str] = None) -> None:
+        super().__init__()
+        cfg = _as_recognizer(recognizer)
+        self.recognizer = MODELS.build(cfg)
+        if not isinstance(self.recognizer, (Recognizer2D, Recognizer3D)):
+            raise TypeError('the recognizer must be a Recognizer2D or Recognizer3D, but '
+                            f'{cfg["type"]!r} builds a {type(self.recognizer).__name__}')
+        fixed = fixed_clip_length(cfg['backbone'])
+        self.is_2d = isinstance(self.recognizer, Recognizer2D)
+        self.per_frame = self.is_2d and fixed is None and not self.recognizer.with_neck
+        self.geometry = ClipGeometry(clip_len, stride, frames_per_clip or fixed)
+        self.batch_size = batch_size
+        self.frozen = frozen
+        self.checkpoint = checkpoint
+        # A recognizer may have no parameters to tell the device by.
+        self.register_buffer('_anchor', torch.empty(0), persistent=False)
+        if frozen:
+            self.requires_grad_(False)
+        self.train(self.training)
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        if self.checkpoint is not None:
+            self.load_checkpoint()
+
+    def load_checkpoint(self) -> None:
+        """Load the recognizer's weights from :attr:`checkpoint`."""
+        load_recognizer_weights(self.recognizer, self.checkpoint)
+
+    def train(self, mode: bool = True):
+        """Frozen, it stays in evaluation mode."""
+        return super().train(mode and not self.frozen)
+
+    @property
+    def device(self) -> torch.device:
+        return self._anchor.device
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Features of whole videos of one length.
+
+        Args:
+            frames (Tensor): ``(B, 3, F, H, W)``, uint8 or float in 0..255, resized and
+                cropped to what the recognizer expects.
+
+        Returns:
+            Tensor: ``(B, C, T)`` float32 with ``T = geometry.num_clips(F)``.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            videos = [torch.cat(list(self.stream([video.transpose(0, 1)]))) for video in frames]
+        return torch.stack(videos).transpose(1, 2)
+
+    def stream(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Features of one video of any length, in bounded memory.
+
+        Args:
+            chunks (Iterable[Tensor]): Neighbouring runs of frames ``(f, 3, H, W)``, uint8 or
+                float in 0..255.
+
+        Yields:
+            Tensor: ``(n, C)`` float32, the next ``n`` clips; ``geometry.num_clips(F)`` in all.
+        """
+        geometry = self.geometry
+        window, done, total = None, 0, 0  # frames from `done * stride` on
+        for chunk in chunks:
+            total += len(chunk)
+            chunk = self._embed(chunk.to(self.device))
+            window = chunk if window is None else torch.cat([window, chunk])
+            ready = geometry.num_clips(total) if total >= geometry.clip_len else 0
+            ready = (ready - done) // self.batch_size * self.batch_size
+            if ready:
+                yield from self._describe(window, ready)
+                done += ready
+                window = window[ready * geometry.stride:]
+        if window is None or not len(window):
+            return
+        missing = geometry.clip_len - total
+        if missing > 0:
+            window = torch.cat([window, window[-1:].expand(missing, *window.shape[1:])])
+        yield from self._describe(window, geometry.num_clips(total) - done)
+
+    def _embed(self, frames: Tensor) -> Tensor:
+        """What the sliding window holds of ``(f, 3, H, W)``: them, or their features (f, C)."""
+        if not self.per_frame:
+            return frames
+        batches = frames.split(self.batch_size * self.geometry.clip_len)
+        return torch.cat([self._recognize(batch[:, None]) for batch in batches])
+
+    def _describe(self, window: Tensor, count: int) -> Iterator[Tensor]:
+        """The first ``count`` clips of a window, ``batch_size`` at a time: ``(n, C)``."""
+        geometry = self.geometry
+        picks = torch.as_tensor(geometry.picks, device=window.device)
+        for start in range(0, count, self.batch_size):
+            first = torch.arange(start, min(start + self.batch_size, count),
+                                 device=window.device) * geometry.stride
+            clips = window[first[:, None] + picks]  # (n, L, ...)
+            yield clips.mean(dim=1) if self.per_frame else self._recognize(clips)
+
+    def _recognize(self, clips: Tensor) -> Tensor:
+        """Pooled features (n, C) of clips (n, L, 3, H, W)."""
+        count = len(clips)
+        if not self.is_2d:
+            clips = clips.transpose(1, 2)[:, None]  # one crop: (n, 1, 3, L, H, W)
+        preprocessor = self.recognizer.data_preprocessor
+        if preprocessor.device != self.device:
+            preprocessor.to(self.device)
+        inputs = preprocessor(dict(inputs=list(clips), data_samples=None))['inputs']
+        feats = pool_features(self.recognizer.extract_feat(inputs, stage='neck')[0])
+        return feats.float().view(count, -1, feats.shape[1]).mean(dim=1)

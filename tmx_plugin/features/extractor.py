@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clip features of whole videos with a recognizer given by its config and checkpoint."""
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Callable, Optional, Union
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from .clip_features import ClipBackbone
+from .frame_pipeline import FramePipeline
+from .video import VideoFrames
+from .weights import file_hash, local_checkpoint
+
+
+def load_recognizer_config(config: Union[str, Path, Config]) -> Config:
+    """A recognizer's config: a file, ``mmaction::recognition/...``, or a config already.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it does not describe a recognizer.
+    """
+    if not isinstance(config, Config):
+        config = Config.fromfile(_config_file(str(config)))
+    if 'backbone' not in config.get('model', {}):
+        raise ValueError(f'{config.filename}: expected a recognizer, i.e. a config whose model '
+                         'has a backbone')
+    return config
+
+
+def _config_file(name: str) -> str:
+    """Path of a config file; ``package::NAME`` is looked up among those a package brings.
+
+    MMEngine's own look-up of such names needs ``pkg_resources``, which setuptools dropped.
+    """
+    package, scoped, inner = name.partition('::')
+    path = Path(name)
+    if scoped:
+        spec = importlib.util.find_spec(package)
+        if spec is None:
+            raise FileNotFoundError(f'{name}: the package {package} is not installed')
+        path = Path(spec.origin).with_name('.mim') / 'configs' / inner
+        path = path.with_name(path.name.removesuffix('.py') + '.py')
+    if not path.is_file():
+        raise FileNotFoundError(f'{name}: there is no config file {path}; those that MMAction2 '
+                                'brings are named like mmaction::recognition/tsn/NAME.py')
+    return str(path)
+
+
+class FeatureExtractor:
+    """Turns videos into clip features.
+
+    Args:
+        config (str | Path | Config): Config of an MMAction2 recognizer, a file or e.g.
+            ``'mmaction::recognition/slowonly/NAME.py'``.
+        checkpoint (str, optional): Its weights, a file or a URL; None leaves them random,
+            which is of use for tests only.
+        clip_len (int): Frames a clip spans.
+        stride (int): Frames between clips.
+        fps (float, optional): Resample videos to this frame rate first.
+        frames_per_clip (int, optional): See :class:`ClipBackbone`.
+        batch_size (int): Clips that go through the recognizer at once.
+        device (str): Torch device.
+        cfg_options (dict, optional): Overrides of the config.
+
+    Examples:
+        >>> extractor = FeatureExtractor(
+        ...     'mmaction::recognition/tsn/'
+        ...     'tsn_imagenet-pretrained-r50_8xb32-1x1x3-100e_kinetics400-rgb.py',
+        ...     'tsn.pth', clip_len=16, stride=4)  # doctest: +SKIP
+        >>> features, info = extractor('video.mp4')  # doctest: +SKIP
+    """
+
+    def __init__(self,
+                 config: Union[str, Path, Config],
+                 checkpoint: Optional[str] = None,
+                 *,
+                 clip_len: int = 16,
+                 stride: int = 4,
+                 fps: Optional[float] = None,
+                 frames_per_clip: Optional[int] = None,
+                 batch_size: int = 8,
+                 device: str = 'cpu',
+                 cfg_options: Optional[dict] = None) -> None:
+        cfg = load_recognizer_config(config)
+        if cfg_options:
+            cfg.merge_from_dict(cfg_options)
+        self.pipeline = FramePipeline.from_config(cfg)
+        self.backbone = ClipBackbone(
+            cfg.model, clip_len=clip_len, stride=stride, frames_per_clip=frames_per_clip,
+            batch_size=batch_size, checkpoint=checkpoint)
+        if checkpoint is not None:
+            self.backbone.load_checkpoint()
+        self.backbone.to(device)
+        self.fps = fps
+        geometry = self.backbone.geometry
+        self.settings = dict(
+            stride=geometry.stride,
+            clip_len=geometry.clip_len,
+            offset_frames=geometry.offset_frames,
+            frames_per_clip=len(geometry.picks),
+            resampled_to=fps,
+            recognizer=Path(cfg.filename).stem if cfg.filename else None,
+            checkpoint_hash=checkpoint and file_hash(local_checkpoint(checkpoint)))
+
+    def open(self, video: str) -> VideoFrames:
+        """The video's frames, at the frame rate asked for."""
+        return VideoFrames(video, fps=self.fps)
+
+    @torch.no_grad()
+    def __call__(self, video: Union[str, VideoFrames],
+                 on_frames: Optional[Callable[[int], None]] = None) -> tuple[np.ndarray, dict]:
+        """Features of one video.
+
+        Args:
+            video (str | VideoFrames): The file, or what :meth:`open` returned for it.
+            on_frames (Callable, optional): Called with the number of frames just decoded.
+
+        Returns:
+            tuple: ``(T, C)`` float32 features, and what describes them: ``fps``, ``frames``
+            and ``duration`` (seconds) of the video as it was read, ``source_fps``,
+            ``source_frames``, ``video`` (file name), ``length`` T, ``channels`` C, and
+            :attr:`settings`.
+
+        Raises:
+            ValueError: If the video cannot be read to its end.
+        """
+        frames = video if isinstance(video, VideoFrames) else self.open(video)
+        parts = [part.cpu() for part in self.backbone.stream(self._chunks(frames, on_frames))]
+        features = torch.cat(parts).numpy()
+        info = dict(
+            video=Path(frames.path).name, fps=frames.fps, frames=len(frames),
+            duration=frames.duration, source_fps=frames.source_fps,
+            source_frames=frames.source_frames, length=len(features),
+            channels=features.shape[1], **self.settings)
+        return features, info
+
+    def _chunks(self, frames: VideoFrames, on_frames) -> Iterator[torch.Tensor]:
+        for chunk in frames.chunks():
+            yield torch.from_numpy(self.pipeline(chunk)).permute(0, 3, 1, 2)
+            if on_frames is not None:
+                on_frames(len(chunk))

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Feature files: ``NAME.npy`` and what it is, ``NAME.json``, beside it."""
+import json
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+
+from ..utils.files import atomic_write
+
+VIDEO_SUFFIXES = ('.mp4', '.mkv', '.avi', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.flv',
+                  '.wmv', '.ts')
+
+
+def find_files(source: str, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> list[tuple[str, Path]]:
+    """The files meant by a file, a folder (with its sub-folders) or a ``.txt`` list of files.
+
+    Args:
+        source (str): A file of any suffix, a folder, or a text file with one path a line;
+            relative paths in it start at its own folder or, failing that, at the current one.
+        suffixes (tuple[str]): What to take from a folder.
+
+    Returns:
+        list[tuple[str, Path]]: Name (path inside the folder, else file name, without suffix)
+        and path of each. Files of a list need not exist.
+
+    Raises:
+        FileNotFoundError: If ``source`` is not there, or a folder holds no such file.
+        ValueError: If two files have the same name, so that one output would be the other's.
+    """
+    root = Path(source)
+    if root.is_dir():
+        paths = sorted(path for path in root.rglob('*')
+                       if path.suffix.lower() in suffixes and path.is_file())
+        if not paths:
+            raise FileNotFoundError(f'{root}: holds no file ending in {", ".join(suffixes)}')
+        found = [(path.relative_to(root).with_suffix('').as_posix(), path) for path in paths]
+    elif not root.is_file():
+        raise FileNotFoundError(f'{root}: no such file or folder')
+    elif root.suffix == '.txt':
+        lines = [line.strip() for line in root.read_text(encoding='utf-8').splitlines()]
+        paths = [root.parent / line if (root.parent / line).is_file() else Path(line)
+                 for line in lines if line]
+        found = [(path.stem, path) for path in paths]
+    else:
+        found = [(root.stem, root)]
+    seen = {}
+    for name, path in found:
+        if seen.setdefault(name, path) != path:
+            raise ValueError(f'{seen[name]} and {path} would both be called {name!r}; rename '
+                             'one, or give them separately')
+    return list(dict(found).items())
+
+
+def write_features(path: Path, features: np.ndarray, info: dict) -> None:
+    """Write ``(T, C)`` features to ``path`` (.npy) and ``info`` beside it (.json).
+
+    The side file comes last and an old one goes first, so a side file always describes the
+    features beside it.
+    """
+    side = path.with_suffix('.json')
+    side.unlink(missing_ok=True)
+    with atomic_write(path, 'wb') as file:
+        np.save(file, features)
+    with atomic_write(side) as file:
+        json.dump(info, file, indent=2)
+        file.write('\n')
+
+
+def read_side_file(path: Path) -> Optional[dict]:
+    """What the side file of a feature file says; None without one.
+
+    Raises:
+        ValueError: If it is not json.
+    """
+    side = Path(path).with_suffix('.json')
+    if not side.is_file():
+        return None
+    try:
+        return json.loads(side.read_text(encoding='utf-8'))
+    except json.JSONDecodeError as error:
+        raise ValueError(f'{side}: not readable as json ({error})') from error
+
+
+def is_complete(path: Path, settings: dict) -> bool:
+    """Whether ``path`` holds features made with ``settings``.
+
+    Returns:
+        bool: False where the file or its side file is missing, or they do not fit each other.
+
+    Raises:
+        ValueError: If the features are complete but were made with other settings.
+    """
+    info = read_side_file(path)
+    if info is None or not path.is_file():
+        return False
+    shape = np.load(path, mmap_mode='r', allow_pickle=False).shape
+    if shape != (info.get('length'), info.get('channels')):
+        return False
+    differing = [f'{key} {info.get(key)!r} (now {value!r})'
+                 for key, value in settings.items() if info.get(key) != value]
+    if differing:
+        raise ValueError(f'{path}: exists, made with {", ".join(differing)}; choose another '
+                         'folder or overwrite')
+    return True

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clip features of whole videos, with any MMAction2 recognizer.
+
+Clip i covers the frames i * stride .. i * stride + clip_len - 1; the side file NAME.json says
+so to the datasets. Exit status: 0 when every video has its features, 1 when some failed.
+"""
+import argparse
+import sys
+
+
+def parse_args(argv=None):
+    from mmengine.config import DictAction  # without torch, so -h stays quick
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('input', help='a video, a folder of videos, or a .txt with one a line')
+    parser.add_argument('out', help='folder for NAME.npy and NAME.json')
+    parser.add_argument(
+        '--config', required=True, help='recognizer: a file or mmaction::recognition/...')
+    parser.add_argument('--checkpoint', help='its weights, file or URL')
+    parser.add_argument(
+        '--random-weights', action='store_true', help='go without a checkpoint (to try it out)')
+    parser.add_argument('--clip-len', type=int, default=16, help='frames of a clip (16)')
+    parser.add_argument('--stride', type=int, default=4, help='frames between clips (4)')
+    parser.add_argument(
+        '--frames-per-clip', type=int,
+        help='frames of a clip the recognizer sees, spread evenly (default: the number it is '
+        'built for, else all)')
+    parser.add_argument('--fps', type=float, help='resample to this frame rate (default: no)')
+    parser.add_argument('--batch-size', type=int, default=8, help='clips at once (8)')
+    parser.add_argument('--device', help='default: a GPU where there is one, else cpu')
+    parser.add_argument('--overwrite', action='store_true', help='make complete ones again')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='overrides of the config, e.g. model.backbone.num_segments=16')
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
+        help='share the videos out to the processes it started')
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args(argv)
+    if args.checkpoint is None and not args.random_weights:
+        parser.error('give --checkpoint, or --random-weights to try it out without one')
+    return args
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+
+    from pathlib import Path
+
+    from mmengine.device import get_device
+    from mmengine.registry import init_default_scope
+
+    from tmx_plugin.features.batch import extract_videos, process_rank
+    from tmx_plugin.features.extractor import FeatureExtractor
+    from tmx_plugin.features.storage import find_files
+
+    init_default_scope('mmaction')
+    try:
+        rank, world_size, local_rank = process_rank(args.launcher)
+        device = args.device or get_device()
+        if args.launcher != 'none' and device == 'cuda':
+            device = f'cuda:{local_rank}'
+        videos = find_files(args.input)[rank::world_size]
+        extractor = FeatureExtractor(
+            args.config, args.checkpoint, clip_len=args.clip_len, stride=args.stride,
+            fps=args.fps, frames_per_clip=args.frames_per_clip, batch_size=args.batch_size,
+            device=device, cfg_options=args.cfg_options)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        print(f'extract_features: {error}', file=sys.stderr)
+        return 1
+    failed = extract_videos(
+        extractor, videos, Path(args.out), overwrite=args.overwrite, show_progress=rank == 0)
+    if failed:
+        print(f'{len(failed)} of {len(videos)} videos failed: {", ".join(failed)}',
+              file=sys.stderr)
+    return int(bool(failed))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
