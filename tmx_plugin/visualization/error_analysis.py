@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What kinds of errors detections make, in the spirit of DETAD.
+
+Every detection gets one kind at a tIoU threshold t. With *same* and *other* the highest tIoU
+it has with a ground truth of its own and of another label in its video, the first that fits:
+
+================ =======================================================================
+true positive    the greedy matching of average precision gives it a ground truth
+double detection same >= t, but a better detection has taken the ground truth
+wrong label      other >= t
+localization     same >= 0.1
+confusion        other >= 0.1
+background       neither reaches 0.1
+================ =======================================================================
+
+Source: Alwassel et al., "Diagnosing Error in Temporal Action Detectors", ECCV 2018. There a
+detection is judged by the one ground truth it overlaps most; here same labels go before
+others at equal standing, so that the kinds also suit videos with overlapping classes.
+
+Naming convention: T thresholds, D detections, G ground truths (cleaned, in the table's order).
+"""
+from typing import NamedTuple
+
+import numpy as np
+
+from ..evaluation.functional import SegmentTable, average_precision
+from ..evaluation.functional.matching import GreedyMatcher, GroundTruthIndex, index_of
+
+KINDS = ('true positive', 'double detection', 'wrong label', 'localization', 'confusion',
+         'background')
+MIN_TIOU = 0.1
+
+
+class Matches(NamedTuple):
+    """Who found what at each threshold.
+
+    Attributes:
+        true_positive (ndarray): (T, D) bool.
+        found_by (ndarray): (T, G) int64 row of the detection that found each ground truth, -1
+            where none did.
+        rank (ndarray): (D,) int64 place of each detection in its class by score, from 0.
+    """
+
+    true_positive: np.ndarray
+    found_by: np.ndarray
+    rank: np.ndarray
+
+
+def match_detections(gt: SegmentTable, det: SegmentTable, tious) -> Matches:
+    """Match detections to ground truth exactly as average precision does.
+
+    Args:
+        gt (SegmentTable): Cleaned ground truth (``clean_ground_truth``).
+        det (SegmentTable): Detections with scores, of labels that have ground truth.
+        tious (Sequence[float]): T thresholds.
+
+    Returns:
+        Matches: See there.
+    """
+    tious = np.asarray(tious, dtype=np.float64)
+    index = GroundTruthIndex(gt.videos, gt.segments, gt.labels)
+    rank = np.empty(len(det), np.int64)
+    for label in np.unique(det.labels):
+        rows = np.flatnonzero(det.labels == label)
+        rank[rows[np.argsort(det.scores[rows])[::-1]]] = np.arange(len(rows))
+    order = np.lexsort((rank, det.labels))
+    group = index.groups(index_of(det.labels[order], index.classes), det.videos[order])
+    position = np.flatnonzero(group >= 0)
+    matcher = GreedyMatcher(index, tious)
+    matcher.add(position, group[position], *det.segments[order[position]].T)
+
+    level, place = np.nonzero(matcher.taken_by != matcher.FREE)
+    finder = order[matcher.taken_by[level, place]]
+    true_positive = np.zeros((len(tious), len(det)), bool)
+    true_positive[level, finder] = True
+    found_by = np.full((len(tious), len(gt)), -1)
+    found_by[level, index.order[place]] = finder
+    return Matches(true_positive, found_by, rank)
+
+
+def best_overlaps(gt: SegmentTable, det: SegmentTable):
+    """Highest tIoU of each detection with ground truth of its own and of another label.
+
+    Args:
+        gt, det (SegmentTable): Ground truth and detections.
+
+    Returns:
+        tuple: same (D,), other (D,) float64, 0 where there is none in the video.
+    """
+    best = np.zeros((2, len(det)))
+    truth = _rows_by_video(gt)
+    for video, rows in _rows_by_video(det).items():
+        if video not in truth:
+            continue
+        (start, end), label = det.segments[rows].T[..., None], det.labels[rows][:, None]
+        (gt_start, gt_end), gt_label = gt.segments[truth[video]].T, gt.labels[truth[video]]
+        inter = np.maximum(np.minimum(end, gt_end) - np.maximum(start, gt_start), 0)  # (D_v, G_v)
+        union = (gt_end - gt_start) + (end - start) - inter
+        tiou = np.divide(inter, union, out=np.zeros_like(inter), where=inter > 0)
+        for part, mask in zip(best, (label == gt_label, label != gt_label)):
+            part[rows] = np.where(mask, tiou, 0).max(axis=1)
+    return best[0], best[1]
+
+
+def classify(true_positive, same, other, tiou: float) -> np.ndarray:
+    """Kind of each detection as an index into ``KINDS``, see the head of this module.
+
+    Args:
+        true_positive (ndarray): (D,) bool at the threshold ``tiou``.
+        same, other (ndarray): (D,) from :func:`best_overlaps`.
+        tiou (float): The threshold.
+
+    Returns:
+        ndarray: (D,) int64.
+    """
+    conditions = [true_positive, same >= tiou, other >= tiou, same >= MIN_TIOU, other >= MIN_TIOU]
+    return np.select(conditions, range(len(conditions)), default=len(conditions))
+
+
+def false_positive_profile(kinds, rank, num_gt, num_bins: int = 10) -> np.ndarray:
+    """Count the kinds among the best G, the next best G, ... detections of each class.
+
+    Args:
+        kinds (ndarray): (D,) from :func:`classify`.
+        rank (ndarray): (D,) place in the class by score.
+        num_gt (ndarray): (D,) number G of ground truths of the detection's class.
+        num_bins (int): How many times G detections of each class to look at.
+
+    Returns:
+        ndarray: (num_bins, 6) int64 counts, summed over classes.
+    """
+    counts = np.zeros((num_bins, len(KINDS)), np.int64)
+    bins = rank // num_gt
+    kept = bins < num_bins
+    np.add.at(counts, (bins[kept], kinds[kept]), 1)
+    return counts
+
+
+def removal_gain(gt: SegmentTable, det: SegmentTable, kinds, tious, average_map: float):
+    """How much average mAP would rise without the detections of each kind of error.
+
+    Args:
+        gt, det (SegmentTable): Ground truth and detections.
+        kinds (ndarray): (T, D) from :func:`classify` at each threshold.
+        tious (Sequence[float]): T thresholds.
+        average_map (float): mAP averaged over the thresholds with all detections, in [0, 1].
+
+    Returns:
+        dict: Gain in [0, 1] of each kind of ``KINDS`` but the first.
+    """
+    gains = {}
+    for kind, name in enumerate(KINDS[1:], start=1):
+        ap = [average_precision(gt, det.rows(at != kind), [tiou])[1].mean()
+              for at, tiou in zip(kinds, tious)]
+        gains[name] = float(np.mean(ap)) - average_map
+    return gains
+
+
+def length_edges(lengths, max_bins: int = 8) -> np.ndarray:
+    """Edges of length groups in seconds: powers of two that enclose all but the rarest lengths.
+
+    The first group begins at 0 and the last is open, so that no length is left out.
+
+    Args:
+        lengths (ndarray): (G,) positive lengths in seconds.
+        max_bins (int): How many groups at most.
+
+    Returns:
+        ndarray: Ascending edges, the last infinite.
+    """
+    low, high = np.floor(np.log2(np.quantile(lengths, [0.02, 0.98])))
+    high = max(high, low + 1)
+    low = max(low, high - max_bins + 2)
+    return np.array([0., *2. ** np.arange(low + 1, high + 1), np.inf])
+
+
+def recall_by_length(lengths, found, edges):
+    """Share of ground truth found in each group of lengths.
+
+    Args:
+        lengths (ndarray): (G,) in seconds.
+        found (ndarray): (T, G) bool.
+        edges (ndarray): (E + 1,) ascending; group i holds edges[i] <= length < edges[i + 1].
+
+    Returns:
+        tuple: recall (T, E) in [0, 1], nan in empty groups, and count (E,) int64.
+    """
+    group = np.searchsorted(edges, lengths, side='right') - 1
+    count = np.bincount(group, minlength=len(edges) - 1)
+    hits = np.stack([np.bincount(group[row], minlength=len(edges) - 1) for row in found])
+    with np.errstate(invalid='ignore'):
+        return hits / count, count
+
+
+def _rows_by_video(table: SegmentTable) -> dict:
+    """Rows of each video."""
+    order = np.argsort(table.videos, kind='stable')
+    videos, first = np.unique(table.videos[order], return_index=True)
+    return dict(zip(videos.tolist(), np.split(order, first[1:])))

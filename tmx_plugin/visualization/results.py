@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Predictions and annotations of one subset, read from their ActivityNet-style jsons."""
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..datasets.annotations import match_subsets, read_annotations
+from ..datasets.errors import DataError
+from ..evaluation.functional import (
+    SegmentTable,
+    average_precision,
+    clean_ground_truth,
+    tables_from_activitynet,
+)
+from .timeline import draw_timeline
+
+
+@dataclass(frozen=True)
+class Results:
+    """Ground truth and detections of the videos of one subset.
+
+    Attributes:
+        gt (SegmentTable): Ground truth in seconds, cleaned as for evaluation.
+        det (SegmentTable): Detections in seconds, of the labels that have ground truth.
+        classes (list[str]): Names of the labels.
+        videos (list[str]): Names of the videos, by their number in the tables.
+        durations (dict[str, float]): Seconds, of the subset's videos.
+        subset (str): Which subset.
+    """
+
+    gt: SegmentTable
+    det: SegmentTable
+    classes: list
+    videos: list
+    durations: dict
+    subset: str
+
+    def video_rows(self, video: str):
+        """Rows of one video: of the ground truth and of the detections, both (N,) bool."""
+        number = self.videos.index(video)
+        return self.gt.videos == number, self.det.videos == number
+
+    def video_scores(self, tious: Sequence[float]) -> dict:
+        """Average mAP in [0, 1] of each video alone, over its own classes; best first.
+
+        Videos without ground truth have none and are left out.
+        """
+        scores = {}
+        for number in np.unique(self.gt.videos):
+            gt, det = (table.rows(table.videos == number) for table in (self.gt, self.det))
+            scores[self.videos[number]] = float(average_precision(gt, det, tious)[1].mean())
+        return dict(sorted(scores.items(), key=lambda item: -item[1]))
+
+    def timeline(self, video: str, *, correct=None, title: Optional[str] = None,
+                 **kwargs) -> Figure:
+        """Timeline of one video, see :func:`draw_timeline` for the further options.
+
+        Args:
+            video (str): Name of the video.
+            correct (ndarray | None): (D,) bool over all detections; False is marked as wrong.
+            title (str | None): First line; the video's name if None.
+        """
+        gt_rows, det_rows = self.video_rows(video)
+        gt, det = self.gt.rows(gt_rows), self.det.rows(det_rows)
+        return draw_timeline(
+            gt.segments, gt.labels, det.segments, det.scores, det.labels,
+            duration=self.durations.get(video), classes=self.classes, title=title or video,
+            pred_correct=None if correct is None else correct[det_rows], **kwargs)
+
+
+def load_results(predictions, annotations, subset: Optional[str] = None) -> Results:
+    """Read the predictions on a subset and its annotations.
+
+    Args:
+        predictions (str | Path): ``{'results': {video: [{'label': name, 'score': x,
+            'segment': [start, end]}]}}``, seconds.
+        annotations (str | Path): ``{'database': {video: {'subset': s, 'duration': sec,
+            'annotations': [{'label': name, 'segment': [start, end]}]}}}``.
+        subset (str | None): Which subset was predicted; if None the one that has all the
+            predicted videos.
+
+    Returns:
+        Results: See there.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        DataError: A file is not as above, the subset is not in the annotations, or it has to
+            be named because the predicted videos are in none or in several.
+    """
+    found = read_predictions(predictions)
+    videos = read_annotations(annotations)
+    subsets = {video.subset for video in videos}
+    if subset is None:
+        predicted = sorted({video.subset for video in videos if video.video_id in found})
+        if len(predicted) != 1:
+            raise DataError(
+                f'{predictions}: expected videos of one subset of {annotations}, found them in '
+                f'{predicted or "none"}; name one of {sorted(subsets)}')
+        subset = predicted[0]
+    names = match_subsets([subset], subsets)
+    if not names:
+        raise DataError(f'{annotations}: expected the subset {subset!r}, found {sorted(subsets)}')
+    videos = [video for video in videos if video.subset in names]
+    database = {video.video_id: dict(subset=video.subset, annotations=[
+        dict(label=label, segment=segment)
+        for label, segment in zip(video.labels, video.segments_sec)]) for video in videos}
+    gt, det, classes = tables_from_activitynet(dict(database=database), dict(results=found))
+    return Results(
+        gt=clean_ground_truth(gt), det=det, classes=classes, subset=subset,
+        videos=list(dict.fromkeys([*database, *found])),
+        durations={video.video_id: video.duration for video in videos})
+
+
+def read_predictions(path) -> dict:
+    """The ``results`` of a prediction file, with the form of every entry checked.
+
+    Args:
+        path (str | Path): The json, see :func:`load_results`.
+
+    Returns:
+        dict: ``{video: [{'label': str, 'score': float, 'segment': [start, end]}]}``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        DataError: It is no json, or an entry is not as expected.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
+    except ValueError as error:
+        raise DataError(f'{path}: expected predictions in json, found {error}') from error
+    results = content.get('results') if isinstance(content, dict) else None
+    if not isinstance(results, dict):
+        raise DataError(f'{path}: expected an object with the object "results", found none')
+    for video, items in results.items():
+        if not isinstance(items, list):
+            raise DataError(f'{path}: video {video!r}: expected a list, found {items!r}')
+        for item in items:
+            if not _is_detection(item):
+                raise DataError(
+                    f'{path}: video {video!r}: expected {{"label": name, "score": x, "segment": '
+                    f'[start, end]}} with finite numbers, found {item!r}')
+    return results
+
+
+def _is_detection(item) -> bool:
+    try:
+        start, end = item['segment']
+        numbers = (start, end, item['score'])
+        return isinstance(item['label'], str) and all(map(math.isfinite, numbers))
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return False

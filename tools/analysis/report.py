@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write an HTML report on predictions: mAP, kinds of errors, recall by length, timelines.
+
+Example::
+
+    python tools/analysis/report.py predictions.json data/hapt/annotations/hapt.json --out report
+"""
+import argparse
+import sys
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('predictions', help='ActivityNet-style json of predictions')
+    parser.add_argument('annotations', help='ActivityNet-style json of ground truth')
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder for report.html')
+    parser.add_argument('--subset', help='subset that was predicted (default: the one that has '
+                        'all the predicted videos)')
+    parser.add_argument('--tious', type=float, nargs='+', default=[0.3, 0.4, 0.5, 0.6, 0.7],
+                        help='tIoU thresholds of the mAP (default: 0.3 0.4 0.5 0.6 0.7)')
+    parser.add_argument('--main-tiou', type=float, default=0.5, help='tIoU at which a single '
+                        'prediction is called right or wrong (default: 0.5)')
+    parser.add_argument('--num-videos', type=int, default=3,
+                        help='how many of the worst and best videos to draw (default: 3)')
+    parser.add_argument('--score-thr', type=float, default=0.3,
+                        help='least score of a prediction in a timeline (default: 0.3)')
+    parser.add_argument('--top-k', type=int, default=100,
+                        help='predictions in a timeline at most (default: 100)')
+    return parser.parse_args(argv)
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from pathlib import Path
+
+    from tmx_plugin.visualization.report import write_report
+    from tmx_plugin.visualization.results import load_results
+    path = Path(args.out) / 'report.html'
+    try:
+        results = load_results(args.predictions, args.annotations, args.subset)
+        summary = write_report(
+            results, path, args.tious, title=f'Report on {Path(args.predictions).name}',
+            main_tiou=args.main_tiou, score_thr=args.score_thr, top_k=args.top_k,
+            num_videos=args.num_videos)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    print('  '.join(f'{name} {value:.2f}' for name, value in summary.items()))
+    print(path)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
