@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading of feature files: one (T, C) array of numbers a file, never any code."""
 import io
+import os
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 
@@ -23,8 +25,8 @@ def read_features(path, layout: str = 'tc') -> np.ndarray:
         layout (str): ``'tc'`` where the file holds (T, C), ``'ct'`` where it holds (C, T).
 
     Returns:
-        np.ndarray: (T, C) features in the type of the file. Of ``.npy`` files this is a
-        read-only memory map, so that slicing reads no more than the slice.
+        np.ndarray: (T, C) features in the type of the file. Of ``.npy`` and uncompressed
+        ``.npz`` files this is a read-only memory map, so that slicing reads just the slice.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -42,8 +44,8 @@ def read_features(path, layout: str = 'tc') -> np.ndarray:
     try:
         array = _READERS[path.suffix](path)
     except (ValueError, EOFError, OSError, KeyError, RuntimeError, TypeError, AttributeError,
-            ImportError, IndexError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        if isinstance(error, (DataError, ModuleNotFoundError)):
+            IndexError, struct.error, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        if isinstance(error, DataError):
             raise
         raise DataError(f'{path}: expected a whole {path.suffix} file of numbers, found: '
                         f'{error}') from error
@@ -72,14 +74,41 @@ def _read_npy(path: Path) -> np.ndarray:
 
 
 def _read_npz(path: Path) -> np.ndarray:
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename.removesuffix('.npy'): info for info in archive.infolist()}
+        name = _only_key(path, members)
+        if members[name].compress_type == zipfile.ZIP_STORED:
+            return _map_member(path, members[name])
     with np.load(path, allow_pickle=False) as archive:
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise DataError(f'{path}: expected an .npz archive, found a bare array')
-        return archive[_only_key(path, archive.files)]
+        return archive[name]
 
 
-def _read_torch(path: Path) -> np.ndarray:
-    return _to_array(path, torch.load(path, map_location='cpu', weights_only=True))
+def _map_member(path: Path, member: zipfile.ZipInfo) -> np.ndarray:
+    """Map an uncompressed array inside an .npz file, which is a zip of .npy files."""
+    with open(path, 'rb') as file:
+        # A member starts with a header of 30 bytes that ends in the lengths of two more fields.
+        file.seek(member.header_offset)
+        lengths = struct.unpack('<HH', file.read(30)[26:])
+        file.seek(sum(lengths), os.SEEK_CUR)
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError('an array header that is not version 1.0, as all plain arrays have')
+        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype.hasobject:
+            raise ValueError('pickled objects')
+        return np.memmap(path, dtype, mode='r', offset=file.tell(), shape=shape,
+                         order='F' if fortran_order else 'C')
+
+
+def _read_torch(path) -> np.ndarray:
+    return _to_array(path, _load_tensors(path))
+
+
+def _load_tensors(file):
+    """``torch.load`` that runs no code, with an error that does not advise to run it."""
+    try:
+        return torch.load(file, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise pickle.UnpicklingError('content that is no tensor; nothing of it was run') from error
 
 
 def _read_pickle(path: Path) -> np.ndarray:
@@ -91,6 +120,8 @@ def _read_pickle(path: Path) -> np.ndarray:
 def _read_csv(path: Path) -> np.ndarray:
     with open(path, encoding='utf-8-sig') as file:
         first = file.readline()
+        if not first:
+            raise ValueError('an empty file')
         file.seek(0)
         return np.loadtxt(file, dtype=np.float32, delimiter=',', ndmin=2,
                           skiprows=int(not _is_numeric(first)))
@@ -141,7 +172,7 @@ def _is_numeric(line: str) -> bool:
 
 def _load_storage(data: bytes):
     """Safe stand-in for the function by which a plainly pickled tensor loads its values."""
-    return torch.load(io.BytesIO(data), weights_only=True)
+    return _load_tensors(io.BytesIO(data))
 
 
 class _ArrayUnpickler(pickle.Unpickler):
