@@ -1,0 +1,46 @@
+# make env | demo | test | lint | clean-env. Each may be repeated and does only what is left to do.
+# Works from a path with spaces: every path here is relative to this file's folder.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# On Linux this version's default wheel brings CUDA; set TORCH to choose another build.
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+CONFIG := configs/temporalmaxer/synthetic.py
+WORK := work_dirs/demo
+SOURCES := $(shell find tmx_plugin configs tools -type f -not -path '*/__pycache__/*' \
+	-not -path '*/.mim/*') setup.py pyproject.toml MANIFEST.in model-index.yml dataset-index.yml
+
+.PHONY: env demo test lint clean-env
+.DELETE_ON_ERROR:
+
+env: .venv/.package
+
+# Everything the tests and tools need. One pip call, so that openmim's wishes do not undo torch's.
+.venv/.dependencies: setup.py
+	test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --quiet "$(TORCH)" ".[dev]"
+	touch $@
+
+# Not editable: mim finds configs and tools by name only in an installed copy.
+.venv/.package: .venv/.dependencies $(SOURCES)
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --force-reinstall .
+	touch $@
+
+test: env
+	$(BIN)/python -m pytest
+
+lint: env
+	$(BIN)/python -m ruff check .
+
+data/synthetic/annotations/synthetic.json: tools/data/make_synthetic.py | .venv/.package
+	$(BIN)/python tools/data/make_synthetic.py data/synthetic --seed 0
+
+$(WORK)/last_checkpoint: .venv/.package data/synthetic/annotations/synthetic.json
+	rm -rf $(WORK)
+	$(BIN)/mim train mmaction2 $(CONFIG) --gpus 0 --work-dir $(WORK)
+
+demo: $(WORK)/last_checkpoint
+	$(BIN)/mim test mmaction2 $(CONFIG) --checkpoint "$$(cat $(WORK)/last_checkpoint)" --gpus 0 \
+		--work-dir $(WORK)
+
+clean-env:
+	rm -rf .venv
