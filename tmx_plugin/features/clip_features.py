@@ -66,6 +66,8 @@ def _as_recognizer(cfg: dict) -> dict:
                 std=[58.395, 57.12, 57.375],
                 format_shape='NCTHW' if is_3d else 'NCHW'))
     cfg.pop('cls_head', None)
+    # Its data preprocessor is found in MMAction2 even where no default scope is set.
+    cfg.setdefault('_scope_', 'mmaction')
     cfg['backbone'] = dict(cfg['backbone'])
     for name in ('pretrained', 'pretrained2d'):
         if cfg['backbone'].get(name):
@@ -179,7 +181,8 @@ class ClipBackbone(BaseModule):
             Tensor: ``(n, C)`` float32, the next ``n`` clips; ``geometry.num_clips(F)`` in all.
         """
         geometry = self.geometry
-        window, done, total = None, 0, 0  # frames from `done * stride` on
+        window, first = None, 0  # frames from number `first` on
+        done = total = 0
         for chunk in chunks:
             total += len(chunk)
             chunk = self._embed(chunk.to(self.device))
@@ -187,10 +190,12 @@ class ClipBackbone(BaseModule):
             ready = geometry.num_clips(total) if total >= geometry.clip_len else 0
             ready = (ready - done) // self.batch_size * self.batch_size
             if ready:
-                yield from self._describe(window, ready)
+                yield from self._describe(window[done * geometry.stride - first:], ready)
                 done += ready
-                window = window[ready * geometry.stride:]
-        if window is None or not len(window):
+            # Where clips lie apart, the next one may start beyond what was read so far.
+            drop = min(done * geometry.stride - first, len(window))
+            window, first = window[drop:], first + drop
+        if not total:
             return
         missing = geometry.clip_len - total
         if missing > 0:

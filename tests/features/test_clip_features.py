@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.registry import MODELS
+
+from tmx_plugin.features.clip_features import ClipBackbone, pool_features
+
+_spec = importlib.util.spec_from_file_location('recognizers', Path(__file__).with_name(
+    'recognizers.py'))
+_module = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_module)
+RECOGNIZERS = _module.RECOGNIZERS
+
+MEAN = torch.tensor([123.675, 116.28, 103.53])
+STD = torch.tensor([58.395, 57.12, 57.375])
+
+
+@pytest.fixture(scope='module')
+def frames():
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(9, 3, 4, 4, generator=generator)[None].transpose(1, 2)
+    fine = torch.nn.functional.interpolate(coarse, size=(41, 32, 32), mode='trilinear')
+    return (fine[0].transpose(0, 1) * 255).byte()  # (41, 3, 32, 32)
+
+
+def _clip_by_clip(module, frames):
+    """Each clip on its own, through nothing but the backbone."""
+    picks = torch.as_tensor(module.geometry.picks)
+    features = []
+    for start in range(0, len(frames) - module.geometry.clip_len + 1, module.geometry.stride):
+        clip = (frames[start + picks].float() - MEAN[:, None, None]) / STD[:, None, None]
+        if module.is_2d:
+            feats = pool_features(module.recognizer.backbone(clip)).mean(dim=0)
+        else:
+            feats = pool_features(module.recognizer.backbone(clip.transpose(0, 1)[None]))[0]
+        features.append(feats)
+    return torch.stack(features)
+
+
+@pytest.mark.parametrize('name', RECOGNIZERS)
+def test_features_are_those_of_each_clip_alone(name, frames):
+    recognizer, channels = RECOGNIZERS[name]
+    torch.manual_seed(0)
+    module = ClipBackbone(recognizer, clip_len=16, stride=4, batch_size=3)
+    with torch.no_grad():
+        expected = _clip_by_clip(module, frames)
+        found = torch.cat(list(module.stream(frames.split(5))))
+        whole = module(frames.transpose(0, 1)[None])
+    assert found.shape == (7, expected.shape[1]) and channels in (None, found.shape[1])
+    assert expected.std(dim=0).max() > 0  # the clips differ
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(whole[0].T, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_frame_by_frame_recognizer_sees_every_frame_once(frames, monkeypatch):
+    module = ClipBackbone(RECOGNIZERS['TSN'][0], clip_len=16, stride=4, batch_size=1)
+    seen = []
+    forward = module.recognizer.backbone.forward
+    monkeypatch.setattr(module.recognizer.backbone, 'forward',
+                        lambda x: (seen.append(len(x)), forward(x))[1])
+    list(module.stream(frames.split(7)))
+    assert sum(seen) == len(frames)
+
+
+@pytest.mark.parametrize('chunk', [1, 3, 16, 100])
+def test_runs_of_any_size_give_the_same(chunk, frames):
+    module = ClipBackbone(RECOGNIZERS['I3D'][0], clip_len=6, stride=7, batch_size=2)
+    expected = torch.cat(list(module.stream([frames])))
+    found = torch.cat(list(module.stream(frames.split(chunk))))
+    assert len(expected) == module.geometry.num_clips(len(frames))
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize('name', ['TSN', 'I3D'])
+def test_short_video_repeats_its_last_frame(name, frames):
+    module = ClipBackbone(RECOGNIZERS[name][0], clip_len=16, stride=4)
+    short = frames[:5]
+    padded = torch.cat([short, short[-1:].expand(11, -1, -1, -1)])
+    found = torch.cat(list(module.stream(short.split(2))))
+    assert found.shape[0] == 1
+    torch.testing.assert_close(found, torch.cat(list(module.stream([padded]))),
+                               atol=1e-5, rtol=1e-5)
+
+
+def test_no_frames_no_clips():
+    module = ClipBackbone(RECOGNIZERS['TSN'][0], clip_len=16, stride=4)
+    assert list(module.stream([])) == []
+
+
+def test_window_of_frames_stays_small(frames, monkeypatch):
+    module = ClipBackbone(RECOGNIZERS['I3D'][0], clip_len=8, stride=2, batch_size=2)
+    sizes = []
+    describe = module._describe
+    monkeypatch.setattr(module, '_describe',
+                        lambda window, count: (sizes.append(len(window)), describe(window, count))[1])
+    video = (frames[i % 41, :, ::4, ::4][None] for i in range(100))
+    assert sum(len(part) for part in module.stream(video)) == module.geometry.num_clips(100)
+    assert max(sizes) <= 8 + 2 * 2
+
+
+def test_frozen_unless_asked_otherwise(frames):
+    cfg = RECOGNIZERS['I3D'][0]
+    clip = frames[:16].transpose(0, 1)[None].float()
+    frozen = ClipBackbone(cfg, clip_len=16, stride=4).train()
+    assert not frozen.recognizer.training
+    assert not frozen(clip).requires_grad
+    assert not any(parameter.requires_grad for parameter in frozen.parameters())
+    tuned = ClipBackbone(cfg, clip_len=16, stride=4, frozen=False).train()
+    assert tuned.recognizer.training
+    tuned(clip).sum().backward()
+    assert tuned.recognizer.backbone.conv1.conv.weight.grad.abs().sum() > 0
+
+
+def test_plain_backbone_is_normalised_like_a_recognizer(frames):
+    cfg = RECOGNIZERS['I3D'][0]
+    plain = ClipBackbone(cfg['backbone'], clip_len=16, stride=4)
+    recognizer = ClipBackbone(cfg, clip_len=16, stride=4)
+    plain.load_state_dict(recognizer.state_dict())
+    clip = frames.transpose(0, 1)[None]
+    torch.testing.assert_close(plain(clip), recognizer(clip))
+    assert ClipBackbone(RECOGNIZERS['TSN'][0]['backbone'], clip_len=16, stride=4).is_2d
+
+
+def test_other_models_are_refused():
+    with pytest.raises(TypeError, match='must be a Recognizer2D or Recognizer3D'):
+        ClipBackbone(dict(type='RecognizerAudio', backbone=dict(
+            type='ResNetAudio', depth=50, pretrained=None)), clip_len=16, stride=4)
+
+
+def test_weights_come_from_a_recognizer_checkpoint(tmp_path, frames):
+    cfg = RECOGNIZERS['TSN'][0]
+    recognizer = MODELS.build(dict(cfg, _scope_='mmaction'))
+    torch.save(dict(state_dict=recognizer.state_dict(), meta=dict(epoch=1)), tmp_path / 'tsn.pth')
+    module = ClipBackbone(cfg, clip_len=16, stride=4, checkpoint=str(tmp_path / 'tsn.pth'))
+    module.init_weights()
+    for key, value in recognizer.backbone.state_dict().items():
+        torch.testing.assert_close(module.recognizer.backbone.state_dict()[key], value)
+    other = ClipBackbone(RECOGNIZERS['VideoMAE'][0], clip_len=16, stride=4,
+                         checkpoint=str(tmp_path / 'tsn.pth'))
+    with pytest.raises(ValueError, match='holds none of the weights'):
+        other.load_checkpoint()
+
+
+def test_pooling_of_every_shape():
+    maps = torch.arange(48.).view(2, 3, 2, 2, 2)
+    assert pool_features(maps).tolist() == [[3.5, 11.5, 19.5], [27.5, 35.5, 43.5]]
+    assert pool_features(maps[:, :, 0]).shape == (2, 3)
+    assert pool_features(maps[:, 0, 0, 0]).tolist() == maps[:, 0, 0, 0].tolist()
+    assert pool_features(torch.ones(2, 5, 3)).shape == (2, 3)
+    assert pool_features((maps, [maps[:, :1], maps[:, 1:]])).shape == (2, 6)

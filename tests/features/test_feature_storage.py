@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+
+from tmx_plugin.features.batch import process_rank
+from tmx_plugin.features.storage import find_files, is_complete, read_side_file, write_features
+from tmx_plugin.features.weights import file_hash, local_checkpoint
+
+INFO = dict(length=3, channels=2, stride=4, clip_len=16, checkpoint_hash=None)
+
+
+@pytest.fixture
+def written(tmp_path):
+    path = tmp_path / 'sub' / 'video.npy'
+    write_features(path, np.ones((3, 2), dtype=np.float32), INFO)
+    return path
+
+
+def test_written_features_are_complete(written):
+    assert is_complete(written, dict(stride=4, clip_len=16))
+    assert read_side_file(written) == INFO
+    assert sorted(path.name for path in written.parent.iterdir()) == ['video.json', 'video.npy']
+
+
+def test_one_file_without_the_other_is_not_complete(written):
+    written.with_suffix('.json').unlink()
+    assert not is_complete(written, {})
+    write_features(written, np.ones((3, 2)), INFO)
+    written.unlink()
+    assert not is_complete(written, {})
+
+
+def test_features_that_do_not_fit_the_side_file_are_not_complete(written):
+    np.save(written, np.ones((4, 2)))
+    assert not is_complete(written, {})
+
+
+def test_other_settings_are_refused(written):
+    with pytest.raises(ValueError, match=r'video.npy: exists, made with stride 4 \(now 8\)'):
+        is_complete(written, dict(stride=8, clip_len=16))
+
+
+def test_failed_writing_leaves_nothing(tmp_path):
+    with pytest.raises(TypeError):
+        write_features(tmp_path / 'a.npy', np.ones((1, 1)), dict(bad=object()))
+    assert not is_complete(tmp_path / 'a.npy', {})
+    assert [path.name for path in tmp_path.iterdir()] == ['a.npy']
+
+
+def test_side_file_that_is_no_json(written):
+    written.with_suffix('.json').write_text('{')
+    with pytest.raises(ValueError, match='video.json: not readable as json'):
+        read_side_file(written)
+
+
+def test_folder_list_and_file(tmp_path):
+    for name in ('b/x.mp4', 'a.MKV', 'notes.md', 'b/y.avi'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [name for name, _ in find_files(tmp_path)] == ['a', 'b/x', 'b/y']
+    (tmp_path / 'list.txt').write_text('b/x.mp4\n\n/absent/z.mp4\n')
+    found = find_files(tmp_path / 'list.txt')
+    assert [name for name, _ in found] == ['x', 'z'] and found[0][1] == tmp_path / 'b/x.mp4'
+    assert find_files(tmp_path / 'notes.md') == [('notes', tmp_path / 'notes.md')]
+
+
+def test_inputs_that_cannot_be_meant(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no such file or folder'):
+        find_files(tmp_path / 'absent')
+    with pytest.raises(FileNotFoundError, match='holds no file ending in .mp4'):
+        find_files(tmp_path)
+    (tmp_path / 'a.mp4').touch()
+    (tmp_path / 'a.mkv').touch()
+    with pytest.raises(ValueError, match="would both be called 'a'"):
+        find_files(tmp_path)
+
+
+def test_rank_comes_from_the_launcher(monkeypatch):
+    assert process_rank() == (0, 1, 0)
+    with pytest.raises(RuntimeError, match='--launcher pytorch: RANK'):
+        process_rank('pytorch')
+    for name, value in dict(RANK='5', WORLD_SIZE='8', LOCAL_RANK='1').items():
+        monkeypatch.setenv(name, value)
+    assert process_rank('pytorch') == (5, 8, 1)
+
+
+def test_checkpoint_is_identified(tmp_path):
+    (tmp_path / 'a.pth').write_bytes(b'abc')
+    assert file_hash(local_checkpoint(str(tmp_path / 'a.pth'))) == (
+        'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+    with pytest.raises(FileNotFoundError, match='no such checkpoint'):
+        local_checkpoint(tmp_path / 'b.pth')
