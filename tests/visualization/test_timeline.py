@@ -190,3 +190,14 @@ def test_image_and_files(tmp_path):
     assert b'<svg' in (tmp_path / 'new/b.svg').read_bytes()[:400]
     assert len(list(tmp_path.iterdir())) == 3
     assert file_name('a/b c:d.mp4') == 'a_b_c_d.mp4'
+
+
+def test_hidden_ground_truth_is_counted():
+    fig = draw_timeline([[0, 5]] * 4, [0, 0, 0, 1], duration=5, max_lanes=2, max_rows=1)
+    assert '2 of 4 ground truth, 0 of 0 predictions' in [text for text, _ in texts_of(fig)]
+
+
+def test_top_k_counts_within_the_time_range():
+    fig = draw_timeline([], [], [[0, 2], [8, 9], [8, 9.5]], [0.9, 0.5, 0.6], [0, 0, 0],
+                        duration=10, time_range=(7, 10), top_k=1)
+    assert bars(fig)[1] == [(8, 9.5)]

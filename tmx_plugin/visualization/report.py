@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -16,7 +17,7 @@ from .results import Results
 
 
 def write_report(results: Results, path, tious: Sequence[float], *, title: str = 'Report',
-                 main_tiou: float = 0.5, score_thr: float = 0.3, top_k: int = 100,
+                 main_tiou: float = 0.5, score_thr: float = 0.3, top_k: Optional[int] = None,
                  num_videos: int = 3) -> dict:
     """Analyse predictions and write the report.
 
@@ -27,7 +28,7 @@ def write_report(results: Results, path, tious: Sequence[float], *, title: str =
         title (str): Heading.
         main_tiou (float): Threshold at which single detections are called right or wrong.
         score_thr (float): Least score of a prediction in the timelines.
-        top_k (int): How many predictions to draw in a timeline at most.
+        top_k (int | None): How many predictions to draw in a timeline at most; None for all.
         num_videos (int): How many of the worst and of the best videos to draw.
 
     Returns:

@@ -26,7 +26,7 @@ class TALVisualizer(Visualizer):
 
     def add_datasample(self, name: str, data_sample: BaseDataElement, *, draw_gt: bool = True,
                        draw_pred: bool = True, score_thr: float = 0.3,
-                       top_k: Optional[int] = 100, show: bool = False, wait_time: float = 0.,
+                       top_k: Optional[int] = None, show: bool = False, wait_time: float = 0.,
                        out_file=None, step: int = 0) -> np.ndarray:
         """Draw the timeline of one video.
 

@@ -78,15 +78,15 @@ def draw_timeline(gt_segments, gt_labels, pred_segments=None, pred_scores=None, 
         raise ValueError(f'expected as many scores and verdicts as the {len(pred_segments)} '
                          f'predictions, found {len(pred_scores)} and {len(correct)}')
     shown, duration = _shown_range(duration, time_range, gt_segments, pred_segments)
-    scale = (shown[1] - shown[0]) / width  # seconds per inch, roughly: margins come later
-    visible = _overlaps(pred_segments, shown)
-    order = select_predictions(pred_scores, score_thr=score_thr, top_k=top_k)
-    order = order[visible[order]]
-    gt_visible = np.flatnonzero(_overlaps(gt_segments, shown))
-    gt_segments, gt_labels = gt_segments[gt_visible], gt_labels[gt_visible]
-    labels = select_classes(gt_labels, pred_labels[order], max_rows)
+    visible = np.flatnonzero(_overlaps(pred_segments, shown))
+    order = visible[select_predictions(pred_scores[visible], score_thr=score_thr, top_k=top_k)]
+    inside = _overlaps(gt_segments, shown)
+    gt_segments, gt_labels = gt_segments[inside], gt_labels[inside]
+    # Bars have a least width; lanes keep them apart (margins are not known yet, hence 1.5).
+    min_length = 1.5 * MIN_BAR * (shown[1] - shown[0]) / width
     rows = [make_row(label, gt_segments, gt_labels, pred_segments, pred_labels, order=order,
-                     max_lanes=max_lanes, min_length=1.5 * MIN_BAR * scale) for label in labels]
+                     max_lanes=max_lanes, min_length=min_length)
+            for label in select_classes(gt_labels, pred_labels[order], max_rows)]
 
     names = [shorten(_name(row.label, classes), LABEL_SIZE, MAX_LABEL) for row in rows]
     left = 0.25 + max(text_width('seconds', SMALL_SIZE) + 0.15,
@@ -94,27 +94,15 @@ def draw_timeline(gt_segments, gt_labels, pred_segments=None, pred_scores=None, 
     fig, ax = _canvas(rows, left, width)
     ax.set_xlim(*shown)
     bars = _Bars(ax, inches_per_second=(width - left - RIGHT) / (shown[1] - shown[0]))
-    top = 0.
-    for index, (row, name) in enumerate(zip(rows, names)):
-        bottom = top + _row_height(row)
-        if index % 2:
-            ax.axhspan(top, bottom, color='#f5f6f8', zorder=0, linewidth=0)
-        middle = top + ROW_PAD + row.num_gt_lanes * LANE + LANE_GAP
-        ax.text(-0.1 / (width - left - RIGHT), (top + bottom) / 2, name, ha='right', va='center',
-                fontsize=LABEL_SIZE, transform=ax.get_yaxis_transform(), parse_math=False)
-        bars.draw_ground_truth(gt_segments[row.gt], row.gt_lanes, top + ROW_PAD)
+    for row, middle in zip(rows, _draw_rows(ax, rows, names, width - left - RIGHT)):
+        bars.draw_ground_truth(
+            gt_segments[row.gt], row.gt_lanes, middle - row.num_gt_lanes * LANE - LANE_GAP)
         bars.draw_predictions(pred_segments[row.pred], row.pred_lanes, middle,
                               pred_scores[row.pred], correct[row.pred])
-        top = bottom
-    if not rows:
-        ax.text(0.5, 0.5, 'nothing to show', ha='center', va='center', color='#666666',
-                transform=ax.transAxes)
     if shown[1] > duration:
         ax.axvspan(duration, shown[1], color='#e6e6e6', zorder=0.5, linewidth=0)
-    placed = sum(int((row.pred_lanes >= 0).sum()) for row in rows)
-    summary = _summary(len(gt_labels), placed, visible.sum(), score_thr, top_k,
-                       len(order) - placed)
-    _head(fig, width, title, summary, with_wrong=not correct[order].all())
+    _head(fig, width, title, _summary(rows, len(gt_labels), len(visible), len(order), score_thr,
+                                      top_k), with_wrong=not correct[order].all())
     return fig
 
 
@@ -244,12 +232,34 @@ def _tick(value: float, ax) -> str:
     return f'{text}\n{clock}'
 
 
-def _summary(num_gt, placed, num_pred, score_thr, top_k, hidden) -> str:
-    text = f'{num_gt} ground truth, {placed} of {num_pred} predictions'
+def _draw_rows(ax, rows, names, plot_width):
+    """Draw background and name of each row; returns where its prediction lanes begin."""
+    if not rows:
+        ax.text(0.5, 0.5, 'nothing to show', ha='center', va='center', color='#666666',
+                transform=ax.transAxes)
+    top, middles = 0., []
+    for index, (row, name) in enumerate(zip(rows, names)):
+        bottom = top + _row_height(row)
+        if index % 2:
+            ax.axhspan(top, bottom, color='#f5f6f8', zorder=0, linewidth=0)
+        ax.text(-0.1 / plot_width, (top + bottom) / 2, name, ha='right', va='center',
+                fontsize=LABEL_SIZE, transform=ax.get_yaxis_transform(), parse_math=False)
+        middles.append(top + ROW_PAD + row.num_gt_lanes * LANE + LANE_GAP)
+        top = bottom
+    return middles
+
+
+def _summary(rows, num_gt, num_pred, num_selected, score_thr, top_k) -> str:
+    """What is shown, out of what, and what found no room."""
+    shown_gt, shown = (sum(int((lanes >= 0).sum()) for lanes in all_lanes) for all_lanes in (
+        [row.gt_lanes for row in rows], [row.pred_lanes for row in rows]))
+    truth = f'{num_gt}' if shown_gt == num_gt else f'{shown_gt} of {num_gt}'
     limits = [f'score ≥ {score_thr:g}'] if score_thr > 0 else []
     limits += [f'best {top_k}'] if top_k is not None and num_pred > top_k else []
-    text += f' ({", ".join(limits)})' if limits else ''
-    return text + (f', {hidden} more without room' if hidden else '')
+    hidden = num_selected - shown
+    return (f'{truth} ground truth, {shown} of {num_pred} predictions'
+            + (f' ({", ".join(limits)})' if limits else '')
+            + (f', {hidden} more without room' if hidden else ''))
 
 
 def _head(fig, width, title, summary, with_wrong) -> None:

@@ -39,7 +39,7 @@ class TALVisualizationHook(Hook):
 
     def __init__(self, enable: bool = False, interval: int = 1, show: bool = False,
                  wait_time: float = 0., out_dir: Optional[str] = None, score_thr: float = 0.3,
-                 top_k: Optional[int] = 100) -> None:
+                 top_k: Optional[int] = None) -> None:
         if interval < 1:
             raise ValueError(f'expected an interval of at least 1, found {interval}')
         self.enable = enable

@@ -8,6 +8,11 @@ Example::
 """
 import argparse
 import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
 
 
 def parse_args(argv=None):
@@ -22,8 +27,8 @@ def parse_args(argv=None):
                         'all the predicted videos)')
     parser.add_argument('--score-thr', type=float, default=0.3,
                         help='least score of a prediction to draw (default: 0.3)')
-    parser.add_argument('--top-k', type=int, default=100,
-                        help='predictions to draw at most (default: 100)')
+    parser.add_argument('--top-k', type=int, metavar='K',
+                        help='predictions to draw at most (default: all)')
     parser.add_argument('--range', type=float, nargs=2, metavar=('START', 'END'),
                         help='seconds to draw (default: the whole video)')
     parser.add_argument('--main-tiou', type=float, metavar='TIOU',
@@ -34,8 +39,6 @@ def parse_args(argv=None):
 
 def main(argv=None) -> int:
     args = parse_args(argv)
-    from pathlib import Path
-
     from tmx_plugin.visualization.error_analysis import match_detections
     from tmx_plugin.visualization.results import load_results
     from tmx_plugin.visualization.timeline import file_name, save_figure

@@ -7,6 +7,11 @@ Example::
 """
 import argparse
 import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
 
 
 def parse_args(argv=None):
@@ -25,15 +30,13 @@ def parse_args(argv=None):
                         help='how many of the worst and best videos to draw (default: 3)')
     parser.add_argument('--score-thr', type=float, default=0.3,
                         help='least score of a prediction in a timeline (default: 0.3)')
-    parser.add_argument('--top-k', type=int, default=100,
-                        help='predictions in a timeline at most (default: 100)')
+    parser.add_argument('--top-k', type=int, metavar='K',
+                        help='predictions in a timeline at most (default: all)')
     return parser.parse_args(argv)
 
 
 def main(argv=None) -> int:
     args = parse_args(argv)
-    from pathlib import Path
-
     from tmx_plugin.visualization.report import write_report
     from tmx_plugin.visualization.results import load_results
     path = Path(args.out) / 'report.html'
