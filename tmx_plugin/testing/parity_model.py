@@ -118,7 +118,7 @@ def training_differences(golden: GoldenModel, config_dir) -> list:
                 sampler=dict(type='DefaultSampler', shuffle=False), num_workers=0),
             train_cfg=dict(by_epoch=True, max_epochs=7),
             optim_wrapper=config.optim_wrapper, param_scheduler=config.param_scheduler,
-            custom_hooks=[hook for hook in config.custom_hooks if 'EMA' in hook['type']],
+            custom_hooks=[config.default_hooks.ema],
             default_hooks=dict(checkpoint=None, logger=None), default_scope='mmaction',
             log_level='ERROR', randomness=dict(seed=0), experiment_name='parity')
         runner.model.load_state_dict(golden.converted('state/', runner.model))

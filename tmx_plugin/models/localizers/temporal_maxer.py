@@ -44,7 +44,9 @@ class TemporalMaxer(BaseModel):
                  test_cfg: Optional[dict] = None,
                  train_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        # Built here, in MMAction2's scope, so that the class also works outside of a runner.
+        preprocessor = MODELS.build(data_preprocessor or dict(type='TALDataPreprocessor'))
+        super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
         self.neck = MODELS.build(neck)
         self.head = MODELS.build(head)
         self.postprocess_cfg = PostProcessCfg(**(test_cfg or {}))

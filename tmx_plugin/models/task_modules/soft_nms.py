@@ -23,8 +23,10 @@ METHODS = ('gaussian', 'linear', 'soft_hard', 'improved_gaussian', 'hard')
 LENGTH_EPS = 1e-6
 # Largest number of elements of a table of factors, or of voting weights.
 TABLE_SIZE = 1 << 20
+# Number of elements that are worked on together, to stay in the processor's cache.
+CHUNK_SIZE = 1 << 17
 # Picks between two looks at which classes are done.
-STEPS = 32
+STEPS = 64
 
 
 @torch.no_grad()
@@ -245,7 +247,7 @@ def _pick(scores: Tensor, table: Tensor, rows: Tensor, steps: int) -> tuple[Tens
     """
     best = scores.new_empty(steps, len(scores), 1)
     column = rows.new_empty(steps, len(scores), 1)
-    row, factors = rows.new_empty(len(scores), 1), torch.empty_like(scores)
+    row, factors = rows.new_empty(len(scores), 1), table.new_empty(scores.shape)
     flat_row = row.view(-1)
     for value, index in zip(best.unbind(), column.unbind()):
         torch.max(scores, 1, keepdim=True, out=(value, index))
@@ -260,9 +262,11 @@ def _factor_table(starts: Tensor, ends: Tensor, num_rows: int, factor: Callable)
     K, n = starts.shape
     table = starts.new_empty(K, num_rows + 1, n)
     table[:, num_rows] = 1.
-    kept_starts, kept_ends = starts[:, :num_rows, None], ends[:, :num_rows, None]
-    iou = _iou(kept_starts, kept_ends, starts[:, None], ends[:, None], LENGTH_EPS)
-    table[:, :num_rows] = factor(iou, kept_ends - kept_starts)
+    for part in torch.arange(num_rows).split(max(1, CHUNK_SIZE // (K * n))):
+        part = slice(part[0], part[-1] + 1)
+        kept_starts, kept_ends = starts[:, part, None], ends[:, part, None]
+        iou = _iou(kept_starts, kept_ends, starts[:, None], ends[:, None], LENGTH_EPS)
+        table[:, part] = factor(iou, kept_ends - kept_starts)
     # A pick takes itself out.
     table[:, :num_rows].diagonal(dim1=1, dim2=2).zero_()
     return table
