@@ -16,6 +16,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
+
 FORMATS = ('auto', 'actionformer', 'opentad', 'multithumos', 'thumos-txt', 'epic', 'csv',
            'label-studio')
 

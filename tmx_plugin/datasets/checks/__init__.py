@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of data against a configuration.
+
+The cheap ones run whenever a dataset is built; ``tools/data/check_dataset.py`` runs all of them.
+"""
+from .findings import Finding, report_findings
+from .geometry import length_findings
+from .segments import class_findings, segment_findings
+
+__all__ = ['Finding', 'class_findings', 'length_findings', 'report_findings', 'segment_findings']

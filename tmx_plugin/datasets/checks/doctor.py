@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All checks of the data that a configuration reads, however much is wrong with it."""
+import logging
+import os
+from collections import Counter
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Optional
+
+import numpy as np
+from mmaction.registry import DATASETS
+from mmengine.logging import MMLogger
+
+from ..annotations import IGNORED_LABELS, read_annotations, read_class_list
+from ..errors import DataError
+from .assignment import Coverage, coverage_findings, measure_coverage
+from .features import FeatureFacts, feature_findings, read_all
+from .findings import Finding, some
+from .geometry import length_findings
+from .segments import class_findings, grid_segments, segment_findings
+
+SPLITS = ('train', 'val', 'test')
+
+
+@dataclass
+class ModelFacts:
+    """What the model of a configuration expects of data; None where it does not say.
+
+    Attributes:
+        in_channels (int | None): Width of features.
+        num_classes (int | None): Number of classes.
+        ranges (list | None): Regression ranges, grid steps.
+        num_levels (int | None): Levels of the pyramid.
+        center_radius (float): Of the assigner, in strides.
+    """
+
+    in_channels: Optional[int] = None
+    num_classes: Optional[int] = None
+    ranges: Optional[list] = None
+    num_levels: Optional[int] = None
+    center_radius: float = 1.5
+
+    @classmethod
+    def of(cls, cfg) -> 'ModelFacts':
+        """Facts of a configuration's ``model``."""
+        model = cfg.get('model') or {}
+        neck, head = model.get('neck') or {}, model.get('head') or {}
+        ranges = head.get('regression_ranges')
+        return cls(neck.get('in_channels'), head.get('num_classes'),
+                   [tuple(pair) for pair in ranges] if ranges else None, neck.get('num_levels'),
+                   (head.get('assigner') or {}).get('center_radius', 1.5))
+
+
+@dataclass
+class SplitReport:
+    """What is known of one split.
+
+    Attributes:
+        split (str): 'train', 'val' or 'test'.
+        ann_file (str): Annotation file.
+        subset (str): Names of the wanted subsets.
+        subsets (dict): Videos and segments of all subsets of the file, ``{name: (V, G)}``.
+        classes (tuple): Class names.
+        data_list (list[dict]): Videos that can be used.
+        missing (dict): Absent feature file by video.
+        facts (FeatureFacts): Of the features.
+        coverage (Coverage | None): Of regression ranges.
+        findings (list[Finding]): Results of all checks.
+    """
+
+    split: str
+    ann_file: str = ''
+    subset: str = ''
+    subsets: dict = field(default_factory=dict)
+    classes: tuple = ()
+    data_list: list = field(default_factory=list)
+    missing: dict = field(default_factory=dict)
+    facts: FeatureFacts = field(default_factory=FeatureFacts)
+    coverage: Optional[Coverage] = None
+    findings: list = field(default_factory=list)
+
+    def add(self, level, check, message, items=()):
+        self.findings.append(Finding(level, check, str(message), list(items)))
+
+
+def split_configs(cfg, splits=SPLITS) -> dict:
+    """Datasets of a configuration: ``{split: [dataset config, ...]}`` without wrappers.
+
+    A test split equal to the val split is left out, unless it alone is asked for.
+    """
+    found = {}
+    for split in splits:
+        loader = cfg.get(f'{split}_dataloader')
+        if loader and loader.get('dataset'):
+            found[split] = list(_unwrap(loader['dataset']))
+    if found.get('test') == found.get('val') and 'val' in found:
+        del found['test']
+    return found
+
+
+def _unwrap(dataset):
+    if 'datasets' in dataset:  # ConcatDataset
+        for part in dataset['datasets']:
+            yield from _unwrap(part)
+    elif 'ann_file' not in dataset and isinstance(dataset.get('dataset'), dict):
+        yield from _unwrap(dataset['dataset'])  # RepeatDataset and its like
+    else:
+        yield dataset
+
+
+def check_split(split: str, dataset_cfg: dict, model: ModelFacts, *, values: bool = True,
+                progress=iter) -> SplitReport:
+    """Run all checks on one dataset of a configuration.
+
+    Args:
+        split (str): 'train', 'val' or 'test'.
+        dataset_cfg (dict): Configuration of a :class:`TALDataset`.
+        model (ModelFacts): What the model expects.
+        values (bool): Read the values of all features, not only their shapes.
+        progress (Callable): Wraps the list of videos while features are read.
+    """
+    dataset = DATASETS.build({**dataset_cfg, 'lazy_init': True})
+    report = SplitReport(split, str(dataset.ann_file), ' or '.join(dataset.subset))
+    _start_like_a_run(dataset, report)
+    try:
+        videos = read_annotations(dataset.ann_file)
+    except (DataError, FileNotFoundError):
+        return report  # said already
+    _find_subsets(videos, report)
+    _find_classes(dataset, videos, model, report)
+    _find_videos(dataset, videos, report)
+    there = [info for info in report.data_list if info['video_id'] not in report.missing]
+    facts = report.facts = read_all(there, layout=dataset.layout, values=values, progress=progress,
+                                    sample_stride=dataset.sample_stride)
+    report.findings += feature_findings(facts, expected_width=model.in_channels,
+                                        channels=dataset.channels)
+    report.findings += length_findings(there, facts.lengths, widths=facts.widths,
+                                       sample_stride=dataset.sample_stride)
+    _check_segments(report, model)
+    _drop_repeats(report)
+    return report
+
+
+@contextmanager
+def _quiet():
+    """Without the log of a run: its warnings come back as findings."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _start_like_a_run(dataset, report):
+    """What a run would stop with, in its words."""
+    try:
+        with _quiet():
+            dataset.full_init()
+    except (DataError, FileNotFoundError) as error:
+        report.add('error', 'start-up', error)
+
+
+def _find_subsets(videos, report):
+    for video in videos:
+        count = report.subsets.setdefault(video.subset, [0, 0])
+        count[0] += 1
+        count[1] += sum(label not in IGNORED_LABELS for label in video.labels)
+
+
+def _find_classes(dataset, videos, model, report):
+    used = Counter(label for video in videos for label in video.labels
+                   if label not in IGNORED_LABELS)
+    classes = dataset.metainfo.get('classes') or ()
+    if not classes and dataset.class_file:
+        with suppress(DataError, FileNotFoundError):  # said at start-up
+            classes = read_class_list(dataset.class_file)
+    unknown = {name: count for name, count in used.items() if name not in classes} \
+        if classes else {}
+    if unknown:
+        report.add('error', 'classes', f'{len(unknown)} labels of the annotations are not in the '
+                   f'class list: ' + some([f'{name!r} ({count} segments)'
+                                           for name, count in unknown.items()], 10), unknown)
+    if model.num_classes is not None and classes and len(classes) != model.num_classes:
+        report.add('error', 'classes', f'expected {model.num_classes} classes '
+                   f'(model.head.num_classes), found {len(classes)} in the class list')
+    # Go on with every label, so that the other checks see all segments.
+    report.classes = (*(classes or sorted(used)), *(unknown if classes else ()))
+    dataset._metainfo['classes'] = report.classes
+
+
+def _find_videos(dataset, videos, report):
+    wanted = dataset.match_subset({video.subset for video in videos})
+    try:
+        blocked = dataset._read_block_list()
+    except FileNotFoundError:
+        blocked = set()
+    for video in videos:
+        if video.subset not in wanted or video.video_id in blocked:
+            continue
+        try:
+            report.data_list.append(dataset._to_info(video))
+        except DataError:
+            continue  # neither frames nor fps; said at start-up
+    for info in report.data_list:
+        absent = [path for path in info['feature_paths'] if not os.path.isfile(path)]
+        if absent:
+            report.missing[info['video_id']] = absent[0]
+    stop = next((finding for finding in report.findings if finding.check == 'start-up'), None)
+    if report.missing and stop and next(iter(report.missing.values())) in stop.message:
+        stop.items = list(report.missing.values())
+    elif report.missing:
+        level = 'error' if dataset.missing == 'error' else 'warning'
+        report.add(level, 'missing', f'the features of {len(report.missing)} of '
+                   f'{len(report.data_list)} videos are not there: '
+                   + some(report.missing.values()), report.missing.values())
+
+
+def _check_segments(report, model):
+    if not report.data_list:
+        return
+    ranges = model.ranges
+    report.findings += segment_findings(report.data_list, ranges[-1][1] if ranges else None)
+    report.findings += class_findings(report.data_list, report.classes,
+                                      'train' if report.split == 'train' else 'test')
+    # With a wrong stride or rate the grid is wrong too: no word on it then.
+    if not ranges or any(f.check == 'length' and f.level == 'error' for f in report.findings):
+        return
+    if model.num_levels is not None and model.num_levels != len(ranges):
+        report.add('error', 'ranges', f'expected {model.num_levels} regression ranges '
+                   f'(model.neck.num_levels), found {len(ranges)}')
+    late = _late_segments(report)
+    if late:
+        report.add('warning', 'segments', f'{len(late)} segments start behind the last feature '
+                   f'(in {some(late)})', late)
+    report.coverage = measure_coverage(report.data_list, report.facts.lengths, ranges,
+                                       center_radius=model.center_radius)
+    if report.split == 'train':
+        report.findings += coverage_findings(report.coverage, report.data_list,
+                                             report.facts.lengths,
+                                             center_radius=model.center_radius)
+
+
+def _late_segments(report) -> list:
+    return [info['video_id'] for info in report.data_list
+            if info['video_id'] in report.facts.lengths
+            for start in grid_segments(info)[info['segments_sec'][:, 0] < info['duration'], 0]
+            if start > report.facts.lengths[info['video_id']] - 1]
+
+
+def _drop_repeats(report):
+    """Leave out what the start-up error says already."""
+    stop = next((f.message for f in report.findings if f.check == 'start-up'), '')
+    report.findings = [f for f in report.findings if f.check == 'start-up' or f.message not in stop]
+
+
+def compare_splits(reports) -> list:
+    """Errors where the splits of one configuration contradict each other.
+
+    Returns:
+        list[Finding]: Findings on class lists and videos that are in two splits.
+    """
+    findings = []
+    by_split = {report.split: report for report in reports}
+    train = by_split.get('train')
+    for name in ('val', 'test'):
+        other = by_split.get(name)
+        if train is None or other is None:
+            continue
+        if train.classes and other.classes and train.classes != other.classes:
+            place = next((i for i, pair in enumerate(zip(train.classes, other.classes))
+                          if pair[0] != pair[1]), min(len(train.classes), len(other.classes)))
+            findings.append(Finding('error', 'classes', f'the class lists of train and {name} '
+                                    f'differ from label {place} on: train has '
+                                    f'{len(train.classes)} classes, {name} {len(other.classes)}'))
+        shared = sorted({info['video_id'] for info in train.data_list}
+                        & {info['video_id'] for info in other.data_list})
+        if shared:
+            findings.append(Finding('warning', 'subsets', f'{len(shared)} videos are both in train '
+                                    f'and in {name}: {some(shared)}', shared))
+    return findings
+
+
+def duration_stats(report) -> Optional[np.ndarray]:
+    """Quantiles 0, .05, .5, .95, 1 of segment durations in seconds, None without segments."""
+    seconds = [info['segments_sec'] for info in report.data_list if len(info['labels'])]
+    if not seconds:
+        return None
+    segments = np.concatenate(seconds)
+    return np.quantile(segments[:, 1] - segments[:, 0], [0, .05, .5, .95, 1])

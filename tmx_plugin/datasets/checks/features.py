@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading every feature of a data set once: damage, widths, NaN and infinity."""
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..errors import DataError
+from ..feature_io import read_features
+from .findings import Finding, some
+
+_CHUNK = 1 << 22  # elements looked at at once, so that memory stays small
+
+
+@dataclass
+class FeatureFacts:
+    """What is known of the features of videos, by video name.
+
+    Attributes:
+        lengths (dict[str, int]): T after ``sample_stride``, of the longest file of the video.
+        widths (dict[str, int]): Channels of all its files together, before ``channels``.
+        damaged (dict[str, str]): What is wrong with videos that could not be read.
+        not_finite (dict[str, int]): Number of values that are NaN or infinite, where there are any.
+        zero (list[str]): Videos of nothing but zeros.
+    """
+
+    lengths: dict = field(default_factory=dict)
+    widths: dict = field(default_factory=dict)
+    damaged: dict = field(default_factory=dict)
+    not_finite: dict = field(default_factory=dict)
+    zero: list = field(default_factory=list)
+
+
+def read_all(data_list, *, layout='tc', sample_stride=1, values=True, progress=iter):
+    """Read the features of videos and collect facts.
+
+    Args:
+        data_list (list[dict]): Videos whose files are there.
+        layout (str): See :func:`read_features`.
+        sample_stride (int): Every how many rows are used.
+        values (bool): Look at the values too, not only at the shapes.
+        progress (Callable): Wraps the list, to show progress.
+
+    Returns:
+        FeatureFacts: The facts.
+    """
+    facts = FeatureFacts()
+    for info in progress(data_list):
+        name = info['video_id']
+        try:
+            arrays = [read_features(path, layout) for path in info['feature_paths']]
+        except (DataError, OSError) as error:
+            facts.damaged[name] = str(error)
+            continue
+        facts.lengths[name] = -(-max(len(array) for array in arrays) // sample_stride)
+        facts.widths[name] = sum(array.shape[1] for array in arrays)
+        if values:
+            bad, largest = zip(*(_look(array) for array in arrays))
+            if sum(bad):
+                facts.not_finite[name] = sum(bad)
+            elif not max(largest):
+                facts.zero.append(name)
+    return facts
+
+
+def _look(array):
+    """Number of values (T, C) that are not finite, and the largest magnitude of the others."""
+    bad, largest = 0, 0.
+    rows = max(_CHUNK // array.shape[1], 1)
+    for first in range(0, len(array), rows):
+        part = np.asarray(array[first:first + rows])
+        finite = np.isfinite(part)
+        bad += part.size - int(np.count_nonzero(finite))
+        largest = max(largest, float(np.abs(part, where=finite, out=np.zeros_like(part)).max()))
+    return bad, largest
+
+
+def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None) -> list:
+    """What is wrong with the features.
+
+    Args:
+        facts (FeatureFacts): From :func:`read_all`.
+        expected_width (int, optional): Channels that the model takes.
+        channels (tuple[int, int], optional): Channels ``lo:hi`` that the dataset takes.
+
+    Returns:
+        list[Finding]: Errors and warnings.
+    """
+    findings = []
+    if facts.damaged:
+        first = next(iter(facts.damaged.values()))
+        findings.append(Finding('error', 'features', f'the files of {len(facts.damaged)} videos '
+                                f'cannot be read: {first}', list(facts.damaged)))
+    findings += _width_findings(facts.widths, expected_width, channels)
+    if facts.not_finite:
+        name, count = next(iter(facts.not_finite.items()))
+        findings.append(Finding(
+            'error', 'features', f'{len(facts.not_finite)} videos have NaN or infinity in their '
+            f'features: expected finite numbers, found {count} others in video {name!r}',
+            list(facts.not_finite)))
+    if facts.zero:
+        findings.append(Finding('warning', 'features', f'{len(facts.zero)} videos have nothing but '
+                                f'zeros as features: {some(facts.zero)}', facts.zero))
+    return findings
+
+
+def _width_findings(widths, expected, channels) -> list:
+    by_width: dict = {}
+    for name, width in widths.items():
+        by_width.setdefault(width, []).append(name)
+    if len(by_width) > 1:
+        found = ', '.join(f'{width} ({some(names, 1)})' for width, names in by_width.items())
+        rare = min(by_width.values(), key=len)
+        return [Finding('error', 'width', f'expected features of one width, found {found}', rare)]
+    if not by_width:
+        return []
+    (width, names), = by_width.items()
+    if channels is not None:
+        if channels[1] > width:
+            return [Finding('error', 'width', f'expected at least {channels[1]} channels to take '
+                            f'{channels[0]}:{channels[1]} from, found {width}', names)]
+        width = channels[1] - channels[0]
+    if expected is not None and width != expected:
+        return [Finding('error', 'width', f'expected features of {expected} channels '
+                        f'(model.neck.in_channels), found {width}', names)]
+    return []

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a check found."""
+import logging
+from dataclasses import dataclass, field
+
+from mmengine.logging import print_log
+
+from ..errors import DataError
+
+
+@dataclass
+class Finding:
+    """Result of one check.
+
+    Attributes:
+        level (str): 'error' (training must not start), 'warning' (legal, but look at it) or
+            'advice'.
+        check (str): Short name of the check.
+        message (str): What was expected and what was found.
+        items (list[str]): All videos, files or names concerned.
+    """
+
+    level: str
+    check: str
+    message: str
+    items: list = field(default_factory=list)
+
+
+def report_findings(findings, source) -> None:
+    """Log the warnings and raise the first error.
+
+    Args:
+        findings (Iterable[Finding]): Results of checks.
+        source (str | Path): The annotation file, for the messages.
+
+    Raises:
+        DataError: If there is an error among the findings.
+    """
+    findings = list(findings)
+    for finding in findings:
+        if finding.level == 'error':
+            raise DataError(f'{source}: {finding.message}')
+    for finding in findings:
+        if finding.level == 'warning':
+            print_log(f'{source}: {finding.message}', 'current', logging.WARNING)
+
+
+def some(names, limit: int = 3) -> str:
+    """A few of many names, for a message."""
+    names = [str(name) for name in dict.fromkeys(names)]
+    rest = len(names) - limit
+    return ', '.join(names[:limit]) + (f' and {rest} more' if rest > 0 else '')

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the lengths of feature files agree with durations, stride and fps.
+
+Naming: T features of a file (after ``sample_stride``), one every ``feature_stride`` frames, the
+first centred at ``offset_frames``; the last clip reaches as far behind its centre.
+"""
+import numpy as np
+
+from .findings import Finding, some
+
+#: Part of the duration by which the features may cover more or less than the video ...
+TOLERANCE = 0.05
+#: ... beside this many strides and one clip, which extractors add or drop at the ends.
+EDGE_STRIDES = 2
+COMMON_FPS = (5, 6, 10, 12, 12.5, 15, 20, 24, 25, 29.97, 30, 48, 50, 59.94, 60, 90, 100, 120)
+
+
+def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=None) -> list:
+    """Compare what the features of each video cover with its duration.
+
+    If most of the videos disagree, stride or fps must be wrong: an error, with what would fit.
+    Single videos that disagree are a warning.
+
+    Args:
+        data_list (list[dict]): Videos, as :class:`TALDataset` describes them.
+        lengths (dict[str, int]): T of the videos, by their name; of some may be unknown.
+        sample_stride (int): Every how many rows of a file are used.
+        widths (dict[str, int], optional): Number of channels, by video, to recognize files that
+            are stored the other way round.
+
+    Returns:
+        list[Finding]: None or one.
+    """
+    infos = [info for info in data_list if info['video_id'] in lengths]
+    if not infos:
+        return []
+    length = np.array([lengths[info['video_id']] for info in infos], dtype=np.float64)
+    stride, offset, fps, duration = (
+        np.array([info[key] for info in infos], dtype=np.float64)
+        for key in ('feature_stride', 'offset_frames', 'fps', 'duration'))
+    off = ~fits(length, stride, offset, fps, duration)
+    if not off.any():
+        return []
+    worst = int(np.argmax(np.abs(np.log(covered(length, stride, offset, fps) / duration)) * off))
+    names = [info['video_id'] for info, wrong in zip(infos, off) if wrong]
+    message = (f'the features of {len(names)} of {len(infos)} videos do not fit their duration '
+               f'(tolerance {TOLERANCE:.0%}, {EDGE_STRIDES} strides and a clip): '
+               f'expected about {expected_length(stride, offset, fps, duration)[worst]:.0f} '
+               f'features of video {infos[worst]["video_id"]!r} ({duration[worst]:g} s, '
+               f'{fps[worst]:.4g} fps, feature_stride {stride[worst]:g}), found '
+               f'{length[worst]:.0f}')
+    if 2 * len(names) <= len(infos):
+        return [Finding('warning', 'length', f'{message}. Also {some(names, 5)}', names)]
+    width = None
+    if widths and all(info['video_id'] in widths for info in infos):
+        width = np.array([widths[info['video_id']] for info in infos], dtype=np.float64)
+    advice = advise(length, stride, offset, fps, duration, sample_stride, width)
+    return [Finding('error', 'length', f'{message}. {advice}', names)]
+
+
+def covered(length, stride, offset, fps):
+    """Seconds that the features cover."""
+    return ((length - 1) * stride + 2 * offset) / fps
+
+
+def expected_length(stride, offset, fps, duration):
+    """T at which the features cover the duration."""
+    return np.maximum((duration * fps - 2 * offset) / stride + 1, 1)
+
+
+def fits(length, stride, offset, fps, duration) -> np.ndarray:
+    """Which videos' features cover their duration, within the tolerance."""
+    edge = (EDGE_STRIDES * stride + 2 * offset) / fps
+    return np.abs(covered(length, stride, offset, fps) - duration) <= TOLERANCE * duration + edge
+
+
+def advise(length, stride, offset, fps, duration, sample_stride=1, width=None) -> str:
+    """What stride, fps or layout would fit the features of most videos; arrays of equal length."""
+    if len(length) > 1 and np.ptp(length) == 0 and np.ptp(duration) > TOLERANCE * duration.max():
+        return (f'All of them have the length {length[0]:.0f}: features that were resized to one '
+                'length have no fixed stride; extract them at one')
+    if width is not None and _most(fits(width, stride, offset, fps, duration)):
+        return "The files look stored as (C, T): try layout='ct'"
+    options = {}
+    several = length > 1
+    if several.any():
+        exact = np.median(((duration * fps - 2 * offset) / (length - 1))[several])
+        whole = max(round(exact), 1)
+        fitting = _near(exact, [whole])
+        if fitting > 0 and _most(fits(length, fitting, offset, fps, duration)):
+            options[f'feature_stride={fitting / sample_stride:.4g}'] = fitting == whole
+    exact = np.median(covered(length, stride, offset, 1.) / duration)
+    fitting = _near(exact, COMMON_FPS)
+    if fitting > 0 and _most(fits(length, stride, offset, fitting, duration)):
+        options[f'fps={fitting:.4g}'] = fitting in COMMON_FPS
+    # Where one of them is a usual number and the other is not, it is the one.
+    usual = [words for words, is_usual in options.items() if is_usual] or list(options)
+    if usual:
+        return ' or '.join(usual) + ' would fit'
+    return ('No single feature_stride or fps would fit; are these the features of these videos, '
+            'and are the durations right?')
+
+
+def _most(fitting) -> bool:
+    return bool(np.mean(fitting) >= 0.9)
+
+
+def _near(value: float, candidates) -> float:
+    """The nearest candidate if it is within 2 %, else the value."""
+    nearest = min(candidates, key=lambda candidate: abs(candidate - value))
+    return float(nearest) if abs(value / nearest - 1) < 0.02 else float(value)

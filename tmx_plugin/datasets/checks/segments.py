@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Segments and classes that are legal, but of no use or not as meant."""
+import numpy as np
+
+from ...structures.time_grid import frames_to_grid
+from ..transforms.segments import segment_frames
+from .findings import Finding, some
+
+
+def grid_segments(info: dict) -> np.ndarray:
+    """Segments (G, 2) of a video on its feature grid, float64, as training sees them."""
+    return frames_to_grid(segment_frames(info), info['feature_stride'], info['offset_frames'])
+
+
+def odd_segments(info: dict, largest_range=None) -> dict:
+    """Which segments of a video are odd, and how.
+
+    Args:
+        info (dict): The video, as :class:`TALDataset` describes it.
+        largest_range (float, optional): Upper end of the largest regression range, grid steps.
+
+    Returns:
+        dict[str, np.ndarray]: (G,) bool by a description.
+    """
+    start, end = info['segments_sec'].T
+    grid = grid_segments(info)
+    steps = grid[:, 1] - grid[:, 0]
+    step_sec = info['feature_stride'] / info['fps']
+    late = start >= info['duration']
+    odd = {
+        'end before they start, or at once': end <= start,
+        'start at or after the end of their video': late,
+        'end more than a grid step after their video': ~late & (end > info['duration'] + step_sec),
+        'are shorter than one grid step': (end > start) & (steps < 1)}
+    if largest_range is not None:
+        # From the centre, both ends are at half the length.
+        odd[f'are longer than the largest regression range reaches ({2 * largest_range:g} grid '
+            'steps)'] = steps > 2 * largest_range
+    return odd
+
+
+def segment_findings(data_list, largest_range=None) -> list:
+    """Warnings about segments that no point can learn, or that lie outside their video.
+
+    Args:
+        data_list (list[dict]): Videos, as :class:`TALDataset` describes them.
+        largest_range (float, optional): See :func:`odd_segments`.
+
+    Returns:
+        list[Finding]: One for each kind of oddity there is.
+    """
+    found: dict = {}
+    for info in data_list:
+        for words, odd in odd_segments(info, largest_range).items():
+            found.setdefault(words, []).extend([info['video_id']] * int(odd.sum()))
+    total = sum(len(info['labels']) for info in data_list)
+    return [Finding('warning', 'segments', f'{len(videos)} of {total} segments {words} (in '
+                    f'{some(videos)})', videos) for words, videos in found.items() if videos]
+
+
+def class_findings(data_list, classes, purpose: str) -> list:
+    """Warning about classes without a segment.
+
+    Args:
+        data_list (list[dict]): Videos, as :class:`TALDataset` describes them.
+        classes (Sequence[str]): Class names in the order of the labels.
+        purpose (str): What the videos are for: 'train' or 'test'.
+
+    Returns:
+        list[Finding]: None or one.
+    """
+    labels = [info['labels'] for info in data_list] or [np.zeros(0, dtype=np.int64)]
+    counts = np.bincount(np.concatenate(labels), minlength=len(classes))
+    absent = [name for name, count in zip(classes, counts) if not count]
+    if not absent:
+        return []
+    effect = 'it cannot be learnt' if purpose == 'train' else 'it does not count in mAP'
+    if len(absent) > 1:
+        effect = effect.replace('it does', 'they do').replace('it', 'they')
+    return [Finding('warning', 'classes', f'{len(absent)} of {len(classes)} classes have no '
+                    f'segment to {purpose} on: {some(absent, 5)}; {effect}', absent)]

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check all data that a configuration reads, and say what is wrong and what would fit.
+
+Exit status: 0 nothing is wrong (there may be warnings), 1 problems were found, 2 the check could
+not run.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
+
+
+def parse_args(argv=None):
+    from mmengine.config import DictAction
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file, or the name of one of this package')
+    parser.add_argument('--split', choices=('train', 'val', 'test'), help='default: all')
+    parser.add_argument('--plot', metavar='FILE',
+                        help='picture of durations against regression ranges (.png, .pdf, .svg)')
+    parser.add_argument('--no-values', action='store_true',
+                        help='only open the features, do not look for NaN in all their values')
+    parser.add_argument('--list', action='store_true',
+                        help='name all videos and files concerned, not only the first')
+    parser.add_argument('--strict', action='store_true', help='warnings are problems too')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='overrides of the config')
+    return parser.parse_args(argv)
+
+
+def _load(args):
+    from mmengine.config import Config
+
+    from tmx_plugin.engine.launch import find_config
+    cfg = Config.fromfile(find_config(args.config, ROOT))
+    if args.cfg_options is not None:
+        cfg.merge_from_dict(args.cfg_options)
+    return cfg
+
+
+def _check(args, cfg, console):
+    from rich.progress import track
+
+    from tmx_plugin.datasets.checks import doctor
+    splits = (args.split,) if args.split else doctor.SPLITS
+    configs = doctor.split_configs(cfg, splits)
+    if not configs:
+        raise ValueError(f'{args.config}: expected {" or ".join(splits)}_dataloader, found none')
+    model = doctor.ModelFacts.of(cfg)
+    return [doctor.check_split(
+        split, dataset, model, values=not args.no_values,
+        progress=lambda items, split=split: track(items, f'{split}: reading features',
+                                                  console=console, transient=True))
+        for split, parts in configs.items() for dataset in parts]
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from rich.console import Console
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
+    try:
+        reports = _check(args, _load(args), console)
+    except Exception as error:  # whatever hinders the check is status 2, with its own words
+        print(f'cannot run: {type(error).__name__}: {error}', file=sys.stderr)
+        return 2
+    from tmx_plugin.datasets.checks.doctor import compare_splits
+    from tmx_plugin.datasets.checks.report import plot_durations, print_report
+    across = compare_splits(reports)
+    print_report(reports, across, console, list_all=args.list)
+    if args.plot:
+        drawn = next((report for report in reports
+                      if report.coverage is not None and len(report.coverage.matched)), None)
+        if drawn is None:
+            print(f'{args.plot} not drawn: no segments on a grid that fits', file=sys.stderr)
+        else:
+            plot_durations(drawn, args.plot)
+            print(f'{args.plot} written')
+    bad = {'error', 'warning'} if args.strict else {'error'}
+    found = [finding for report in reports for finding in report.findings] + across
+    problems = sum(finding.level in bad for finding in found)
+    print(f'{problems or "no"} problem{"" if problems == 1 else "s"} found')
+    return 1 if problems else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
