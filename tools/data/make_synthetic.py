@@ -41,12 +41,12 @@ def draw_segments(rng, duration: float) -> list:
         label = rng.choice(list(CLASSES))
         patterns, limits = CLASSES[label]
         length = rng.uniform(*limits)
-        start = rng.uniform(0, max(duration - length, 0))
-        end = min(start + length, duration)
+        start = round(rng.uniform(0, max(duration - length, 0)), 2)
+        end = min(round(start + length, 2), duration)
         clash = any(set(patterns) & set(CLASSES[other][0]) and start < e + 1 and s < end + 1
                     for other, s, e in segments)
         if not clash and (end <= quiet or start >= quiet + 0.25 * duration):
-            segments.append((str(label), round(start, 2), round(end, 2)))
+            segments.append((str(label), start, end))
     return sorted(segments, key=lambda x: x[1:])
 
 
@@ -58,7 +58,7 @@ def render(times, segments, patterns):
         order = CLASSES[label][0]
         edges = np.linspace(start, end, len(order) + 1)
         for pattern, low, high in zip(order, edges[:-1], edges[1:]):
-            envelope = 1 / (1 + np.exp(-np.minimum(times - low, high - times) / 0.06))
+            envelope = 0.5 + 0.5 * np.tanh(np.minimum(times - low, high - times) / 0.12)
             out += envelope[:, None] * patterns[pattern]
     return out
 

@@ -125,6 +125,10 @@ def prepare(source, out) -> None:
     archive, out = Archive(source), Path(out)
     classes = read_classes(archive)
     labels = archive.numbers('labels.txt', 5, dtype=int)
+    unknown = sorted(set(labels[:, 2].tolist()) - set(range(1, len(classes) + 1)))
+    if unknown:
+        raise ValueError(f'{source}: labels.txt: expected activities 1 to {len(classes)}, '
+                         f'found {unknown[0]}')
     test_persons = set(archive.numbers('subject_id_test.txt', 1, dtype=int).ravel().tolist())
     database = {}
     for name in track_iter_progress(archive.recordings, file=sys.stderr):
