@@ -54,21 +54,31 @@ def _read_side_file(path: Path) -> dict:
     return said
 
 
-def check_shapes(data_list: list, layout: str) -> None:
-    """Make sure that the files of a folder agree in their number of channels.
+def peek_sizes(data_list: list, *, layout: str, sample_stride: int) -> tuple:
+    """Lengths and widths of the features, as far as the heads of ``.npy`` files tell them.
 
-    Only the heads of ``.npy`` files are looked at; other formats cannot be without reading them.
+    Args:
+        data_list (list[dict]): Videos.
+        layout (str): ``'tc'`` or ``'ct'``.
+        sample_stride (int): Every how many rows are used.
+
+    Returns:
+        tuple[dict[str, int], dict[str, int]]: T and C by video, C of all its files together.
 
     Raises:
-        DataError: A file is damaged, or of another width than the first one.
+        DataError: A file is damaged, or of another width than the first one of its folder.
     """
-    widths = {}
+    lengths, widths, first = {}, {}, {}
     for info in data_list:
         for folder, path in enumerate(info['feature_paths']):
             shape = peek_shape(path, layout)
             if shape is None:
                 continue
-            first_path, width = widths.setdefault(folder, (path, shape[1]))
+            first_path, width = first.setdefault(folder, (path, shape[1]))
             if shape[1] != width:
                 raise DataError(f'{path}: video {info["video_id"]!r}: expected {width} channels '
                                 f'as in {first_path}, found {shape[1]} (layout {layout!r})')
+            video = info['video_id']
+            lengths[video] = max(lengths.get(video, 0), -(-shape[0] // sample_stride))
+            widths[video] = widths.get(video, 0) + width
+    return lengths, widths

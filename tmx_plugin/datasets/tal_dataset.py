@@ -20,8 +20,9 @@ from .annotations import (
     read_class_list,
     sorted_labels,
 )
+from .checks import class_findings, length_findings, report_findings, segment_findings
 from .errors import DataError
-from .feature_checks import check_shapes, check_side_files
+from .feature_checks import check_side_files, peek_sizes
 from .feature_io import read_features
 from .transforms.segments import segment_frames
 
@@ -71,7 +72,8 @@ class TALDataset(BaseDataset):
 
     METAINFO = dict(dataset_type='tal')
     #: What to download or run, and where to put it; part of the message when files are missing.
-    HINT = ''
+    HINT = ('tools/data/convert_annotations.py makes it from other formats; '
+            'tools/data/make_synthetic.py data/synthetic writes a small data set to try.')
 
     def __init__(self,
                  *,
@@ -141,6 +143,7 @@ class TALDataset(BaseDataset):
         super().full_init()
         if self.cache == 'ram':
             paths = [p for i in range(len(self)) for p in self.get_data_info(i)['feature_paths']]
+            print_log(f'Reading {len(paths)} feature files into memory', 'current')
             self._cached = {path: np.array(read_features(path, self.layout)) for path in paths}
 
     def load_data_list(self) -> list:
@@ -158,8 +161,7 @@ class TALDataset(BaseDataset):
         if not data_list:
             raise DataError(f'{self.ann_file}: no video of subset {_or(self.subset)} is left '
                             f'after the block list ({len(blocked)} names) and missing features')
-        self._check_features(data_list)
-        self._report_odd_segments(data_list)
+        self._check(data_list)
         return data_list
 
     def match_subset(self, available: set) -> list:
@@ -246,21 +248,16 @@ class TALDataset(BaseDataset):
                   f'{", ".join(absent)}', 'current', logging.WARNING)
         return [info for info in data_list if info['video_id'] not in absent]
 
-    def _check_features(self, data_list: list) -> None:
+    def _check(self, data_list: list) -> None:
         check_side_files(data_list, feature_stride=self.feature_stride,
                          offset_frames=self.offset_frames)
-        check_shapes(data_list, self.layout)
-
-    def _report_odd_segments(self, data_list: list) -> None:
-        segments = [(x['video_id'], start, end, x['duration'])
-                    for x in data_list for start, end in x['segments_sec']]
-        empty = [video for video, start, end, _ in segments if end <= start]
-        late = [video for video, start, _, duration in segments if start >= duration]
-        for videos, what in ((empty, 'end before they start, or at once'),
-                             (late, 'start after the end of their video')):
-            if videos:
-                print_log(f'{self.ann_file}: {len(videos)} segments of subset {_or(self.subset)} '
-                          f'{what} (first in {videos[0]!r})', 'current', logging.WARNING)
+        lengths, widths = peek_sizes(
+            data_list, layout=self.layout, sample_stride=self.sample_stride)
+        report_findings([
+            *length_findings(data_list, lengths, sample_stride=self.sample_stride, widths=widths),
+            *segment_findings(data_list),
+            *class_findings(data_list, self._metainfo['classes'],
+                            'test' if self.test_mode else 'train')], self.ann_file)
 
     # ---------------------------------------------------------------- samples
 
