@@ -7,9 +7,10 @@ touches another.
 """
 import numpy as np
 
-# Detections looked at together, and pairs held at a time: they bound the memory.
+# Detections looked at together, and pairs held at a time: they bound the memory, and
+# the work where a great many detections want the same ground truth.
 BLOCK = 1 << 16
-MAX_PAIRS = 1 << 20
+MAX_PAIRS = 1 << 17
 
 
 def index_of(values: np.ndarray, sorted_values: np.ndarray) -> np.ndarray:

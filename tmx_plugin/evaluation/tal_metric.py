@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metric of temporal action localization for MMEngine's loops."""
+import io
+from collections.abc import Sequence
+from typing import Optional
+
+import numpy as np
+import torch
+from mmaction.registry import METRICS
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmengine.structures import BaseDataElement
+from rich.console import Console
+from rich.table import Table
+
+from tmx_plugin.exporters import to_detections, write_activitynet
+
+from .functional import SegmentTable, average_precision, clean_ground_truth, topk_recall
+from .functional.rounding import round_decimals
+
+
+@METRICS.register_module()
+class TALMetric(BaseMetric):
+    """Mean average precision at tIoU thresholds, by the ActivityNet protocol.
+
+    Takes data samples with ``pred_instances.{segments, scores, labels}`` (segments in seconds) and,
+    as metainfo, ``video_id``, ``gt_segments_sec`` (G, 2) and ``gt_labels`` (G,). Class names come
+    from the dataset's metainfo ``classes``.
+
+    Reports ``average_mAP``, ``mAP@<tIoU>`` and, if asked for, ``recall@<tIoU>@<k>``, in percent.
+
+    Args:
+        tiou_thresholds (Sequence[float]): Thresholds in (0, 1].
+        round_results (bool): Round seconds to 2 and scores to 4 decimals before evaluation, as
+            Python's ``round`` does. Published results were computed on numbers so written. False
+            evaluates the exact predictions. Defaults to True.
+        recall_top_k (Sequence[int]): Multiples k for recall at top-kx; see
+            :func:`tmx_plugin.evaluation.functional.topk_recall`. Defaults to none.
+        classwise (bool): Log a table with the AP of each class. Defaults to False.
+        out_file (str, optional): Write the predictions here, as ActivityNet json.
+        **kwargs: ``collect_device``, ``prefix``, ``collect_dir`` of MMEngine's ``BaseMetric``.
+
+    Example:
+        >>> test_evaluator = dict(type='TALMetric', tiou_thresholds=[.3, .4, .5, .6, .7])
+    """
+
+    # Not None, which MMEngine warns of at every start: the names are meant to have no prefix.
+    default_prefix = ''
+
+    def __init__(self,
+                 tiou_thresholds: Sequence[float] = (.3, .4, .5, .6, .7),
+                 round_results: bool = True,
+                 recall_top_k: Sequence[int] = (),
+                 classwise: bool = False,
+                 out_file: Optional[str] = None,
+                 **kwargs) -> None:
+        super().__init__(**kwargs)
+        if isinstance(tiou_thresholds, (int, float)):
+            tiou_thresholds = [tiou_thresholds]
+        if not len(tiou_thresholds) or not all(0 < t <= 1 for t in tiou_thresholds):
+            raise ValueError(f'tiou_thresholds must be in (0, 1], got {tiou_thresholds}')
+        if not all(k >= 1 for k in recall_top_k):
+            raise ValueError(f'recall_top_k must be positive, got {recall_top_k}')
+        self.tiou_thresholds = [float(t) for t in tiou_thresholds]
+        self.round_results = round_results
+        self.recall_top_k = list(recall_top_k)
+        self.classwise = classwise
+        self.out_file = out_file
+
+    def process(self, data_batch, data_samples: Sequence[dict]) -> None:
+        """Keep the predictions and ground truth of a batch, on the CPU.
+
+        Args:
+            data_batch: Not used.
+            data_samples (Sequence[dict | ActionDataSample]): As described for the class.
+
+        Raises:
+            KeyError: If a data sample lacks what the metric needs.
+        """
+        for sample in data_samples:
+            if isinstance(sample, BaseDataElement):
+                sample = sample.to_dict()
+            needed = ('video_id', 'gt_segments_sec', 'gt_labels', 'pred_instances')
+            lacking = [key for key in needed if key not in sample]
+            if lacking:
+                raise KeyError(f'video {sample.get("video_id")!r}: expected {", ".join(needed)} in '
+                               f'the data sample, {", ".join(lacking)} not found')
+            pred = sample['pred_instances']
+            segments, scores = (_to_numpy(pred[key]) for key in ('segments', 'scores'))
+            if self.round_results:
+                segments, scores = round_decimals(segments, 2), round_decimals(scores, 4)
+            self.results.append(dict(
+                video_id=sample['video_id'],
+                gt_segments=_to_numpy(sample['gt_segments_sec']),
+                gt_labels=_to_numpy(sample['gt_labels']),
+                segments=segments, scores=scores, labels=_to_numpy(pred['labels'])))
+
+    def compute_metrics(self, results: list) -> dict:
+        """Evaluate all videos.
+
+        Args:
+            results (list[dict]): What :meth:`process` kept, in the order of the dataset.
+
+        Returns:
+            dict[str, float]: ``average_mAP``, ``mAP@0.5`` ... in percent.
+
+        Raises:
+            ValueError: If there is no ground truth at all, or a video comes twice.
+        """
+        self._check(results)
+        if self.out_file:
+            self._write(results)
+        gt = _table(results, 'gt_segments', 'gt_labels')
+        det = _table(results, 'segments', 'labels', 'scores')
+        classes, ap = average_precision(gt, det, self.tiou_thresholds)
+        if self.classwise:
+            self._log_classes(classes, ap, gt, det)
+        metrics = dict(average_mAP=float(ap.mean(axis=0).mean() * 100))
+        for threshold, value in zip(self.tiou_thresholds, ap.mean(axis=0)):
+            metrics[f'mAP@{threshold:g}'] = float(value * 100)
+        if self.recall_top_k:
+            recall = topk_recall(gt, det, self.tiou_thresholds, self.recall_top_k)[1].mean(axis=0)
+            for threshold, row in zip(self.tiou_thresholds, recall):
+                for k, value in zip(self.recall_top_k, row):
+                    metrics[f'recall@{threshold:g}@{k}'] = float(value * 100)
+        return metrics
+
+    def _check(self, results: list) -> None:
+        seen = set()
+        for result in results:
+            if result['video_id'] in seen:
+                raise ValueError(f'video {result["video_id"]!r}: expected to be evaluated once, '
+                                 'found twice')
+            seen.add(result['video_id'])
+        for result in results:
+            for key in ('segments', 'scores'):
+                if not np.isfinite(result[key]).all():
+                    raise ValueError(f'video {result["video_id"]!r}: expected finite numbers as '
+                                     f'predicted {key}, found NaN or infinity')
+        if not any((result['gt_segments'][:, 1] > result['gt_segments'][:, 0]).any()
+                   for result in results):
+            meta = self.dataset_meta or {}
+            names = list(meta.get('classes', ()))
+            raise ValueError(
+                f'no ground truth to evaluate on: {len(results)} videos'
+                f'{_some([result["video_id"] for result in results])} of subset '
+                f'{meta.get("subset", "(see the dataset)")} hold no segment with end > start of '
+                f'the {len(names)} classes{_some(names)}. Check the `subset`, `ann_file` and '
+                '`class_file` of the dataset')
+
+    def _classes(self) -> Sequence[str]:
+        classes = (self.dataset_meta or {}).get('classes')
+        if not classes:
+            raise ValueError('class names are needed: expected `classes` in the metainfo of the '
+                             f'dataset, found {self.dataset_meta}')
+        return classes
+
+    def _write(self, results: list) -> None:
+        classes = self._classes()
+        path = write_activitynet(
+            {result['video_id']: to_detections(result['segments'], result['scores'],
+                                               result['labels'], classes)
+             for result in results}, self.out_file)
+        print_log(f'Predictions of {len(results)} videos were written to {path}', 'current')
+
+    def _log_classes(self, classes, ap, gt: SegmentTable, det: SegmentTable) -> None:
+        names = self._classes()
+        table = Table(title='AP of each class, in percent')
+        table.add_column('class')
+        headers = ['segments', 'predictions', *(f'{t:g}' for t in self.tiou_thresholds), 'mean']
+        for header in headers:
+            table.add_column(header, justify='right', no_wrap=True)
+        labels = clean_ground_truth(gt).labels
+        for label, row in zip(classes, ap * 100):
+            counts = [(labels == label).sum(), (det.labels == label).sum()]
+            table.add_row(names[label], *map(str, counts),
+                          *(f'{value:.2f}' for value in [*row, row.mean()]))
+        text = io.StringIO()
+        Console(file=text, width=max(80, 40 + 10 * len(headers))).print(table)
+        print_log('\n' + text.getvalue(), 'current')
+
+
+def _to_numpy(values) -> np.ndarray:
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        if values.dtype == torch.bfloat16:  # numpy has no such type
+            values = values.float()
+    values = np.asarray(values)
+    return values.astype(np.int64 if values.dtype.kind in 'iu' else np.float64)
+
+
+def _table(results: list, segments: str, labels: str, scores: Optional[str] = None):
+    def column(key):
+        return np.concatenate([result[key] for result in results])
+
+    counts = [len(result[labels]) for result in results]
+    return SegmentTable(
+        videos=np.repeat(np.arange(len(results)), counts), segments=column(segments),
+        labels=column(labels), scores=column(scores) if scores else None)
+
+
+def _some(names: list) -> str:
+    shown = ', '.join([*map(str, names[:5]), *(['...'] if len(names) > 5 else [])])
+    return f' ({shown})' if shown else ''

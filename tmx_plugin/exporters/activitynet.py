@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detections as ActivityNet json, the format that evaluation tools and viewers share."""
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from tmx_plugin.utils.files import atomic_write
+
+
+def to_detections(segments, scores, labels, classes) -> list:
+    """One video's predictions as the list that all exporters take.
+
+    Args:
+        segments (array-like): (M, 2) start and end in seconds.
+        scores (array-like): (M,).
+        labels (array-like): (M,) int, index into ``classes``.
+        classes (Sequence[str]): Class names.
+
+    Returns:
+        list[dict]: ``{'label': name, 'score': float, 'segment': [start, end]}``, seconds.
+    """
+    return [dict(label=classes[label], score=score, segment=segment)
+            for segment, score, label in zip(np.asarray(segments, np.float64).tolist(),
+                                             np.asarray(scores, np.float64).tolist(),
+                                             np.asarray(labels).tolist())]
+
+
+def write_activitynet(detections: dict, path, version: str = 'VERSION 1.3') -> Path:
+    """Write the detections of many videos.
+
+    Args:
+        detections (dict): ``{video: [{'label', 'score', 'segment'}]}``, seconds.
+        path (str | Path): The .json file.
+        version (str): The file's ``version`` field.
+
+    Returns:
+        Path: ``path``.
+    """
+    content = dict(version=version, results=detections, external_data={})
+    with atomic_write(path) as file:
+        json.dump(content, file, allow_nan=False)
+    return Path(path)
+
+
+def read_activitynet(path) -> dict:
+    """Read detections in ActivityNet json.
+
+    Args:
+        path (str | Path): A file with ``{'results': {video: [{'label', 'score', 'segment'}]}}``.
+
+    Returns:
+        dict: ``{video: [{'label': str, 'score': float, 'segment': [start, end]}]}``, seconds.
+
+    Raises:
+        ValueError: If the file is not of this format; says where, what was expected and found.
+    """
+    try:
+        content = json.loads(Path(path).read_text('utf-8'))
+    except ValueError as error:
+        raise ValueError(f'{path}: expected json, found {error}') from error
+    results = content.get('results') if isinstance(content, dict) else None
+    if not isinstance(results, dict):
+        raise ValueError(f'{path}: expected "results", an object with a list per video')
+    return {video: _checked(items, f'{path}: video {video!r}') for video, items in results.items()}
+
+
+def _checked(items, where: str) -> list:
+    if not isinstance(items, list):
+        raise ValueError(f'{where}: expected a list of detections, found {type(items).__name__}')
+    result = []
+    for number, item in enumerate(items):
+        segment = item.get('segment') if isinstance(item, dict) else None
+        good = (isinstance(segment, list) and len(segment) == 2
+                and all(_is_number(x) for x in [*segment, item.get('score')])
+                and isinstance(item.get('label'), str))
+        if not good:
+            raise ValueError(f'{where}: expected label, score and segment [start, end] in '
+                             f'detection {number}, found {item!r:.200}')
+        result.append(dict(label=item['label'], score=float(item['score']),
+                           segment=[float(x) for x in segment]))
+    return result
+
+
+def _is_number(x) -> bool:
+    return isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x)
