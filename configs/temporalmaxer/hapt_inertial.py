@@ -1,6 +1,6 @@
 # HAPT: 12 activities and postural transitions in phone recordings; trains in minutes on a CPU.
 _base_ = [
-    '../_base_/models/temporal_maxer.py', '../_base_/datasets/hapt.py',
+    '../_base_/models/temporal_maxer.py', '../_base_/datasets/hapt_data.py',
     '../_base_/schedules/adamw_35e.py', '../_base_/default_runtime.py'
 ]
 

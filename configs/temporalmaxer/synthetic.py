@@ -1,6 +1,6 @@
 # Generated sequences (tools/data/make_synthetic.py): what `make demo` trains, in about a minute.
 _base_ = [
-    '../_base_/models/temporal_maxer.py', '../_base_/datasets/synthetic.py',
+    '../_base_/models/temporal_maxer.py', '../_base_/datasets/synthetic_data.py',
     '../_base_/schedules/adamw_35e.py', '../_base_/default_runtime.py'
 ]
 

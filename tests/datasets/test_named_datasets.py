@@ -27,7 +27,7 @@ def thumos(shared_data, tmp_path_factory):
 
 
 def build(repo, base, split, **kwargs):
-    cfg = Config.fromfile(repo / f'configs/_base_/datasets/{base}.py')
+    cfg = Config.fromfile(repo / f'configs/_base_/datasets/{base}_data.py')
     dataset = cfg[f'{split}_dataloader'].dataset
     dataset.update({k: str(v) if isinstance(v, Path) else v for k, v in kwargs.items()})
     return DATASETS.build(dataset)
@@ -130,7 +130,7 @@ def test_configs_say_what_is_missing(repo, base, split, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('base', BASES)
 def test_configs_agree_between_splits(repo, base):
-    cfg = Config.fromfile(repo / f'configs/_base_/datasets/{base}.py')
+    cfg = Config.fromfile(repo / f'configs/_base_/datasets/{base}_data.py')
     same = ('type', 'data_root', 'ann_file', 'class_file', 'data_prefix')
     train, val, test = (cfg[f'{split}_dataloader'].dataset for split in ('train', 'val', 'test'))
     assert [train[key] for key in same] == [val[key] for key in same]
