@@ -48,7 +48,7 @@ def test_features_are_those_of_each_clip_alone(name, frames):
     with torch.no_grad():
         expected = _clip_by_clip(module, frames)
         found = torch.cat(list(module.stream(frames.split(5))))
-        whole = module(frames.transpose(0, 1)[None])
+        whole = module(frames.transpose(0, 1)[None])[0]
     assert found.shape == (7, expected.shape[1]) and channels in (None, found.shape[1])
     assert expected.std(dim=0).max() > 0  # the clips differ
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
@@ -63,6 +63,21 @@ def test_frame_by_frame_recognizer_sees_every_frame_once(frames, monkeypatch):
                         lambda x: (seen.append(len(x)), forward(x))[1])
     list(module.stream(frames.split(7)))
     assert sum(seen) == len(frames)
+
+
+def test_padding_of_a_batch_changes_nothing(frames):
+    module = ClipBackbone(RECOGNIZERS['I3D'][0], clip_len=16, stride=4)
+    lengths = [41, 30, 9]
+    batch = torch.zeros(3, 3, 41, 32, 32, dtype=torch.uint8)
+    for i, length in enumerate(lengths):
+        batch[i, :, :length] = frames[:length].transpose(0, 1)
+    masks = torch.arange(41) < torch.tensor(lengths)[:, None]
+    feats, clip_masks = module(batch, masks)
+    assert clip_masks.sum(1).tolist() == [7, 4, 1] and feats.shape[2] == 7
+    for i, length in enumerate(lengths):
+        alone = torch.cat(list(module.stream([frames[:length]])))
+        torch.testing.assert_close(feats[i, :, :len(alone)].T, alone, atol=1e-5, rtol=1e-5)
+        assert not feats[i, :, len(alone):].any()
 
 
 @pytest.mark.parametrize('chunk', [1, 3, 16, 100])
@@ -92,10 +107,13 @@ def test_no_frames_no_clips():
 
 def test_window_of_frames_stays_small(frames, monkeypatch):
     module = ClipBackbone(RECOGNIZERS['I3D'][0], clip_len=8, stride=2, batch_size=2)
-    sizes = []
-    describe = module._describe
-    monkeypatch.setattr(module, '_describe',
-                        lambda window, count: (sizes.append(len(window)), describe(window, count))[1])
+    sizes, describe = [], module._describe
+
+    def spy(window, count):
+        sizes.append(len(window))
+        return describe(window, count)
+
+    monkeypatch.setattr(module, '_describe', spy)
     video = (frames[i % 41, :, ::4, ::4][None] for i in range(100))
     assert sum(len(part) for part in module.stream(video)) == module.geometry.num_clips(100)
     assert max(sizes) <= 8 + 2 * 2
@@ -106,11 +124,11 @@ def test_frozen_unless_asked_otherwise(frames):
     clip = frames[:16].transpose(0, 1)[None].float()
     frozen = ClipBackbone(cfg, clip_len=16, stride=4).train()
     assert not frozen.recognizer.training
-    assert not frozen(clip).requires_grad
+    assert not frozen(clip)[0].requires_grad
     assert not any(parameter.requires_grad for parameter in frozen.parameters())
     tuned = ClipBackbone(cfg, clip_len=16, stride=4, frozen=False).train()
     assert tuned.recognizer.training
-    tuned(clip).sum().backward()
+    tuned(clip)[0].sum().backward()
     assert tuned.recognizer.backbone.conv1.conv.weight.grad.abs().sum() > 0
 
 
@@ -120,7 +138,7 @@ def test_plain_backbone_is_normalised_like_a_recognizer(frames):
     recognizer = ClipBackbone(cfg, clip_len=16, stride=4)
     plain.load_state_dict(recognizer.state_dict())
     clip = frames.transpose(0, 1)[None]
-    torch.testing.assert_close(plain(clip), recognizer(clip))
+    torch.testing.assert_close(plain(clip)[0], recognizer(clip)[0])
     assert ClipBackbone(RECOGNIZERS['TSN'][0]['backbone'], clip_len=16, stride=4).is_2d
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+import tmx_plugin  # noqa: F401  before any model of MMAction2
+
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'extract_features.py'
 _spec = importlib.util.spec_from_file_location('extract_features', TOOL)
 tool = importlib.util.module_from_spec(_spec)

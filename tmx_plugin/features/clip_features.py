@@ -9,6 +9,7 @@ from mmaction.models.recognizers import Recognizer2D, Recognizer3D
 from mmaction.registry import MODELS
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from .geometry import ClipGeometry
 from .weights import load_recognizer_weights
@@ -52,7 +53,7 @@ def fixed_clip_length(backbone_cfg: dict) -> Optional[int]:
 
 
 def _as_recognizer(cfg: dict) -> dict:
-    """A recognizer's config without head and weights to download; wraps a plain backbone."""
+    """A recognizer's config without its head; a plain backbone gets a recognizer around it."""
     cfg = dict(cfg)
     if 'backbone' not in cfg:
         # ImageNet / Kinetics statistics, which all of MMAction2's RGB backbones are trained on.
@@ -68,21 +69,16 @@ def _as_recognizer(cfg: dict) -> dict:
     cfg.pop('cls_head', None)
     # Its data preprocessor is found in MMAction2 even where no default scope is set.
     cfg.setdefault('_scope_', 'mmaction')
-    cfg['backbone'] = dict(cfg['backbone'])
-    for name in ('pretrained', 'pretrained2d'):
-        if cfg['backbone'].get(name):
-            cfg['backbone'][name] = None if name == 'pretrained' else False
     return cfg
 
 
 def _is_3d_backbone(cfg: dict) -> bool:
-    modules = MODELS.build({**cfg, 'pretrained': None} if 'pretrained' in cfg else cfg).modules()
-    return any(isinstance(module, nn.Conv3d) for module in modules)
+    return any(isinstance(module, nn.Conv3d) for module in MODELS.build(cfg).modules())
 
 
 @MODELS.register_module()
 class ClipBackbone(BaseModule):
-    """Clip features of a run of frames: ``(B, 3, F, H, W)`` in, ``(B, C, T)`` out.
+    """Clip features of videos: frames ``(B, 3, F, H, W)`` in, ``(B, C, T)`` out.
 
     The recognizer's data preprocessor normalises the frames, its backbone (and neck, where it
     has one) looks at each clip, and what comes out is averaged over space and time. The
@@ -114,8 +110,8 @@ class ClipBackbone(BaseModule):
     def __init__(self,
                  recognizer: dict,
                  *,
-                 clip_len: int,
-                 stride: int,
+                 clip_len: int = 16,
+                 stride: int = 4,
                  frames_per_clip: Optional[int] = None,
                  batch_size: int = 8,
                  frozen: bool = True,
@@ -156,19 +152,26 @@ class ClipBackbone(BaseModule):
     def device(self) -> torch.device:
         return self._anchor.device
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Features of whole videos of one length.
+    def forward(self, frames: Tensor, masks: Optional[Tensor] = None) -> tuple[Tensor, Tensor]:
+        """Features of a batch of whole videos.
 
         Args:
             frames (Tensor): ``(B, 3, F, H, W)``, uint8 or float in 0..255, resized and
                 cropped to what the recognizer expects.
+            masks (Tensor, optional): ``(B, F)`` bool, True for the frames of each video and
+                False for what pads it at its end; None means no padding.
 
         Returns:
-            Tensor: ``(B, C, T)`` float32 with ``T = geometry.num_clips(F)``.
+            tuple[Tensor, Tensor]: Features ``(B, C, T)`` float32, zero behind each video, and
+            their validity ``(B, T)`` bool. Each video gets the features it gets alone.
         """
+        lengths = [frames.shape[2]] * len(frames) if masks is None else masks.sum(1).tolist()
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            videos = [torch.cat(list(self.stream([video.transpose(0, 1)]))) for video in frames]
-        return torch.stack(videos).transpose(1, 2)
+            videos = [torch.cat(list(self.stream([video[:, :length].transpose(0, 1)])))
+                      for video, length in zip(frames, lengths)]
+        counts = torch.tensor([len(video) for video in videos], device=frames.device)
+        valid = torch.arange(int(counts.max()), device=frames.device) < counts[:, None]
+        return pad_sequence(videos, batch_first=True).transpose(1, 2), valid
 
     def stream(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
         """Features of one video of any length, in bounded memory.
@@ -230,3 +233,10 @@ class ClipBackbone(BaseModule):
         inputs = preprocessor(dict(inputs=list(clips), data_samples=None))['inputs']
         feats = pool_features(self.recognizer.extract_feat(inputs, stage='neck')[0])
         return feats.float().view(count, -1, feats.shape[1]).mean(dim=1)
+
+
+def build_clip_backbone(cfg: dict) -> ClipBackbone:
+    """Build a :class:`ClipBackbone`, from its config or from a recognizer's or backbone's."""
+    if cfg.get('type', 'ClipBackbone') in ('ClipBackbone', ClipBackbone):
+        return MODELS.build({**cfg, 'type': 'ClipBackbone'})
+    return ClipBackbone(cfg)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from typing import Optional
 
+import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseDataPreprocessor
 
 
 @MODELS.register_module()
 class TALDataPreprocessor(BaseDataPreprocessor):
-    """Pads the ragged features of a batch and says which positions are valid.
+    """Pads the ragged features (or frames) of a batch and says which positions are valid.
 
     Args:
         pad_to (int, optional): Length that training batches are padded to, the largest crop of the
@@ -23,12 +24,14 @@ class TALDataPreprocessor(BaseDataPreprocessor):
         """Collate to the model's arguments.
 
         Args:
-            data (dict): ``inputs``, a list of B features (T_i, C), and ``data_samples``.
+            data (dict): ``inputs``, a list of B features (T_i, C), and ``data_samples``. For a
+                model with a video backbone, the inputs are frames (F_i, 3, H, W).
             training (bool): Whether to pad to ``pad_to``.
 
         Returns:
             dict: ``inputs`` (B, C, T) float32, zero behind each video and with C contiguous in
-            memory; ``masks`` (B, T) bool; ``data_samples``.
+            memory; ``masks`` (B, T) bool; ``data_samples``. Frames become (B, 3, F, H, W), which
+            stay uint8 if they are.
         """
         data = self.cast_data(data)
         feats = data['inputs']
@@ -40,11 +43,13 @@ class TALDataPreprocessor(BaseDataPreprocessor):
                                  f'{self.pad_to}: set RandomTruncation.max_seq_len and '
                                  'data_preprocessor.pad_to to the same length')
             length = self.pad_to
-        inputs = feats[0].new_zeros(len(feats), length, feats[0].shape[1])
-        masks = inputs.new_zeros(inputs.shape[:2]).bool()
+        inputs = feats[0].new_zeros(len(feats), length, *feats[0].shape[1:])
+        masks = inputs.new_zeros(inputs.shape[:2], dtype=torch.bool)
         for i, feat in enumerate(feats):
             inputs[i, :len(feat)] = feat
             masks[i, :len(feat)] = True
+        if inputs.dtype != torch.uint8:
+            inputs = inputs.float()
         return dict(
-            inputs=inputs.float().transpose(1, 2), masks=masks,
+            inputs=inputs.transpose(1, 2), masks=masks,
             data_samples=data.get('data_samples'))

@@ -6,6 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from ...features.clip_features import build_clip_backbone
 from ..task_modules.postprocess import PostProcessCfg
 
 
@@ -20,6 +21,10 @@ class TemporalMaxer(BaseModel):
         neck (dict): Config of the embedding and pyramid.
         head (dict): Config of the head.
         data_preprocessor (dict, optional): Config of the data preprocessor.
+        backbone (dict, optional): Config of a :class:`~tmx_plugin.features.ClipBackbone`, which
+            turns frames into features, so that videos go in; or of an MMAction2 backbone or
+            recognizer, for one with its defaults. Frozen unless ``frozen=False``. By default the
+            inputs are features that were extracted before.
         test_cfg (dict, optional): Post-processing, the arguments of
             :class:`~tmx_plugin.models.task_modules.postprocess.PostProcessCfg`.
         train_cfg (dict, optional): Not used; here because configs of MMAction2 may give it.
@@ -41,12 +46,14 @@ class TemporalMaxer(BaseModel):
                  neck: dict,
                  head: dict,
                  data_preprocessor: Optional[dict] = None,
+                 backbone: Optional[dict] = None,
                  test_cfg: Optional[dict] = None,
                  train_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         # Built here, in MMAction2's scope, so that the class also works outside of a runner.
         preprocessor = MODELS.build(data_preprocessor or dict(type='TALDataPreprocessor'))
         super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
+        self.backbone = None if backbone is None else build_clip_backbone(backbone)
         self.neck = MODELS.build(neck)
         self.head = MODELS.build(head)
         self.postprocess_cfg = PostProcessCfg(**(test_cfg or {}))
@@ -59,11 +66,13 @@ class TemporalMaxer(BaseModel):
         """Run the model.
 
         Args:
-            inputs (Tensor): Features (B, C, T), zero where not valid.
+            inputs (Tensor): Features (B, C, T), zero where not valid; with a backbone frames
+                (B, 3, F, H, W) in 0..255, uint8 or float, of the size that it expects.
             data_samples (list[ActionDataSample], optional): With ``gt_instances`` on the grid in
                 mode ``'loss'``, with the time geometry in mode ``'predict'``.
             mode (str): ``'tensor'``, ``'loss'`` or ``'predict'``.
-            masks (Tensor, optional): Validity (B, T) bool. Defaults to all valid.
+            masks (Tensor, optional): Validity (B, T) bool, with a backbone that of the frames
+                (B, F). Defaults to all valid.
 
         Returns:
             Mode ``'tensor'``: class logits (B, K, T_l), offsets (B, 2, T_l) in strides and masks
@@ -72,7 +81,9 @@ class TemporalMaxer(BaseModel):
             seconds, ``scores`` and ``labels`` (M, ), best first; each video gets what it gets
             alone.
         """
-        if masks is None:
+        if self.backbone is not None:
+            inputs, masks = self.backbone(inputs, masks)
+        elif masks is None:
             masks = inputs.new_ones(inputs.shape[0], inputs.shape[2], dtype=torch.bool)
         if mode == 'tensor':
             return self.head(*self.neck(inputs, masks))
