@@ -8,6 +8,9 @@ import pytest
 import torch
 from mmaction.registry import HOOKS, VISUALIZERS
 from mmaction.structures import ActionDataSample
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseDataPreprocessor, BaseModel
+from mmengine.runner import Runner
 from mmengine.structures import InstanceData
 from mmengine.visualization import Visualizer
 
@@ -130,3 +133,49 @@ def test_hook_takes_what_the_test_tool_sets():
         hook.before_run(SimpleNamespace(visualizer=object()))
     with pytest.raises(ValueError, match='interval'):
         TALVisualizationHook(interval=0)
+
+
+class Samples(torch.utils.data.Dataset):
+    metainfo = dict(classes=('run', 'jump'))
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return data_sample(f'v{index}')
+
+
+class Echo(BaseModel):
+    """Gives back the data samples it is fed."""
+
+    def forward(self, data_samples, mode='predict'):
+        return data_samples
+
+
+class Count(BaseMetric):
+    def process(self, data_batch, data_samples):
+        self.results += data_samples
+
+    def compute_metrics(self, results):
+        return dict(videos=len(results))
+
+
+def test_with_the_runner(tmp_path, monkeypatch):
+    """The runner builds both from their configs and gives the visualizer the class names."""
+    seen = []
+    draw = TALVisualizer.add_datasample
+    monkeypatch.setattr(TALVisualizer, 'add_datasample', lambda self, *args, **kwargs: seen.append(
+        self.dataset_meta['classes']) or draw(self, *args, **kwargs))
+    loader = torch.utils.data.DataLoader(
+        Samples(), batch_size=2, collate_fn=lambda batch: dict(data_samples=batch))
+    run = Runner(
+        model=Echo(BaseDataPreprocessor()), work_dir=str(tmp_path), default_scope='mmaction',
+        test_dataloader=loader, test_evaluator=Count(), test_cfg=dict(),
+        experiment_name='test_with_the_runner',
+        visualizer=dict(type='TALVisualizer', vis_backends=[dict(type='LocalVisBackend')]),
+        default_hooks=dict(visualization=dict(
+            type='TALVisualizationHook', enable=True, show=False, wait_time=2,
+            out_dir=str(tmp_path / 'shown'), interval=2)))
+    assert run.test() == dict(videos=3)
+    assert sorted(path.name for path in (tmp_path / 'shown').iterdir()) == ['v0.png', 'v2.png']
+    assert seen == [('run', 'jump')] * 2
