@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Predictions and annotations of one subset, read from their ActivityNet-style jsons."""
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Optional
 
 import numpy as np
@@ -18,6 +15,7 @@ from ..evaluation.functional import (
     clean_ground_truth,
     tables_from_activitynet,
 )
+from ..exporters.activitynet import read_activitynet
 from .timeline import draw_timeline
 
 
@@ -90,10 +88,10 @@ def load_results(predictions, annotations, subset: Optional[str] = None) -> Resu
 
     Raises:
         FileNotFoundError: A file is missing.
-        DataError: A file is not as above, the subset is not in the annotations, or it has to
+        ValueError: A file is not as above, the subset is not in the annotations, or it has to
             be named because the predicted videos are in none or in several.
     """
-    found = read_predictions(predictions)
+    found = read_activitynet(predictions)
     videos = read_annotations(annotations)
     subsets = {video.subset for video in videos}
     if subset is None:
@@ -115,43 +113,3 @@ def load_results(predictions, annotations, subset: Optional[str] = None) -> Resu
         gt=clean_ground_truth(gt), det=det, classes=classes, subset=subset,
         videos=list(dict.fromkeys([*database, *found])),
         durations={video.video_id: video.duration for video in videos})
-
-
-def read_predictions(path) -> dict:
-    """The ``results`` of a prediction file, with the form of every entry checked.
-
-    Args:
-        path (str | Path): The json, see :func:`load_results`.
-
-    Returns:
-        dict: ``{video: [{'label': str, 'score': float, 'segment': [start, end]}]}``.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        DataError: It is no json, or an entry is not as expected.
-    """
-    try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise DataError(f'{path}: expected predictions in json, found {error}') from error
-    results = content.get('results') if isinstance(content, dict) else None
-    if not isinstance(results, dict):
-        raise DataError(f'{path}: expected an object with the object "results", found none')
-    for video, items in results.items():
-        if not isinstance(items, list):
-            raise DataError(f'{path}: video {video!r}: expected a list, found {items!r}')
-        for item in items:
-            if not _is_detection(item):
-                raise DataError(
-                    f'{path}: video {video!r}: expected {{"label": name, "score": x, "segment": '
-                    f'[start, end]}} with finite numbers, found {item!r}')
-    return results
-
-
-def _is_detection(item) -> bool:
-    try:
-        start, end = item['segment']
-        numbers = (start, end, item['score'])
-        return isinstance(item['label'], str) and all(map(math.isfinite, numbers))
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return False
