@@ -66,6 +66,10 @@ def test_what_is_drawn(tmp_path):
     assert not np.array_equal(whole, only_pred)
     vis.dataset_meta = None  # class indices stand in for names
     assert vis.add_datasample('a', ActionDataSample()).shape[2] == 3
+    for key, value in sample.pred_instances.items():
+        sample.pred_instances.set_field(value.numpy(), key)
+    vis.dataset_meta = dict(classes=('run', 'jump'))
+    np.testing.assert_array_equal(whole, vis.add_datasample('a', sample, score_thr=0.))
 
 
 def test_out_file_replaces_the_backends(tmp_path):
@@ -179,3 +183,5 @@ def test_with_the_runner(tmp_path, monkeypatch):
     assert run.test() == dict(videos=3)
     assert sorted(path.name for path in (tmp_path / 'shown').iterdir()) == ['v0.png', 'v2.png']
     assert seen == [('run', 'jump')] * 2
+    log, = tmp_path.glob('*/*.log')
+    assert f'are in {tmp_path / "shown"}' in log.read_text()

@@ -6,6 +6,7 @@ import numpy as np
 from mmaction.registry import VISUALIZERS
 from mmengine.structures import BaseDataElement
 from mmengine.visualization import Visualizer
+from mmengine.visualization.utils import tensor2ndarray
 
 from .timeline import draw_timeline, figure_to_image, file_name, save_figure
 
@@ -55,7 +56,7 @@ class TALVisualizer(Visualizer):
             meta.get('gt_segments_sec') if draw_gt else None,
             meta.get('gt_labels') if draw_gt else None,
             *((None,) * 3 if pred is None else
-              (pred[key].detach().cpu().numpy() for key in ('segments', 'scores', 'labels'))),
+              (tensor2ndarray(pred[key]) for key in ('segments', 'scores', 'labels'))),
             duration=meta.get('duration'), classes=(self.dataset_meta or {}).get('classes'),
             title=name, score_thr=score_thr, top_k=top_k)
         image = figure_to_image(fig)

@@ -76,6 +76,11 @@ class TALVisualizationHook(Hook):
         """Draw the videos of a test batch."""
         self._draw(runner, outputs, 0, '')
 
+    def after_test_epoch(self, runner: Runner, metrics=None) -> None:
+        """Say where the pictures are."""
+        if self.enable and self.out_dir is not None:
+            runner.logger.info(f'Timelines of the test videos are in {self.out_dir}')
+
     def _draw(self, runner, outputs, step, suffix) -> None:
         if not self.enable:
             return
