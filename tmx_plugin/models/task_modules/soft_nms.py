@@ -11,6 +11,7 @@ Letters: K classes of a group, n candidates of a class, R of them with factors, 
 """
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import Callable
 
@@ -249,12 +250,28 @@ def _pick(scores: Tensor, table: Tensor, rows: Tensor, steps: int) -> tuple[Tens
     column = rows.new_empty(steps, len(scores), 1)
     row, factors = rows.new_empty(len(scores), 1), table.new_empty(scores.shape)
     flat_row = row.view(-1)
-    for value, index in zip(best.unbind(), column.unbind()):
-        torch.max(scores, 1, keepdim=True, out=(value, index))
-        torch.gather(rows, 1, index, out=row)
-        torch.index_select(table, 0, flat_row, out=factors)
-        scores.mul_(factors)
+    with _one_thread():
+        for value, index in zip(best.unbind(), column.unbind()):
+            torch.max(scores, 1, keepdim=True, out=(value, index))
+            torch.gather(rows, 1, index, out=row)
+            torch.index_select(table, 0, flat_row, out=factors)
+            scores.mul_(factors)
     return best.squeeze(2), column.squeeze(2)
+
+
+@contextmanager
+def _one_thread():
+    """Keep the caller's operations on its own CPU thread.
+
+    On several, thousands of operations of microseconds each could wait for a thread whose core is
+    busy with something else: a thousand times the work itself.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _factor_table(starts: Tensor, ends: Tensor, num_rows: int, factor: Callable) -> Tensor:
