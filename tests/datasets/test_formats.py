@@ -13,6 +13,7 @@ from tmx_plugin.datasets.annotations import read_annotations
 from tmx_plugin.datasets.errors import DataError
 from tmx_plugin.datasets.formats.epic import frame_to_seconds
 from tmx_plugin.datasets.formats.files import parse_seconds, video_name
+from tmx_plugin.exporters.label_studio import write_label_studio
 
 
 def write(path, content):
@@ -136,7 +137,7 @@ def test_epic_official_time_stamps_and_flat_frames(epic, tmp_path):
     assert documents['verb'].classes == ['take', 'put']
     assert len(documents['noun'].classes) == 293 and 'noun270' not in documents['noun'].classes
     assert documents['noun'].classes.index('noun271') == 270
-    assert documents['action'].classes == ['take noun1', 'put noun271']
+    assert documents['action'].classes == ['0,1', '1,271']
     assert documents['noun'].database['P01_01'] == {
         'subset': 'val', 'duration': 99.5, 'fps': 30.,  # flat, not the 50 of the recording
         'annotations': [{'label': 'noun271', 'segment': [60.25, 62.5]}]}
@@ -261,10 +262,23 @@ def test_label_studio(tmp_path):
     assert document.notes == ['1 tasks without an annotation were skipped: c']
 
 
+def test_label_studio_predictions_on_request(tmp_path):
+    # What the project's own exporter writes: (a - 1) / rate to b / rate.
+    detections = {'a': [{'label': 'x', 'score': .5, 'segment': [1., 2.5]}]}
+    path = write_label_studio(detections, tmp_path / 'ls.json', frame_rate=24,
+                              video_urls={'a': 'http://host/a.mp4'})
+    options = dict(fps=24, videos=formats.VideoInfo([write(tmp_path / 'd.json', {'a': 9})]))
+    document = formats.read_label_studio([path], predictions=True, **options)
+    assert document.database['a']['annotations'] == [{'label': 'x', 'segment': [1., 2.5]}]
+    with pytest.raises(DataError, match='at least one task with an annotation'):
+        formats.read_label_studio([path], **options)
+
+
 @pytest.mark.parametrize('content, message', [
     ({'tasks': []}, 'a list of tasks, found dict'), ([], 'a list of tasks, found none'),
     ([{'data': {}}], 'data.video in task 0'),
-    ([{'data': {'video': 'a.mp4'}}], 'video a: .*annotations'),
+    ([{'data': {'video': 'a.mp4'}, 'annotations': 3}], 'video a: .*annotations'),
+    ([{'data': {'video': 'a.mp4'}}], 'at least one task with an annotation'),
     ([task('a', (0, 5, ['x']))], 'frames counted from 1'),
     ([task('a', ('1', 5, ['x']))], 'a range with start and end in frames'),
     ([task('a', (9, 5, ['x']))], 'end is not before its start'),

@@ -84,7 +84,7 @@ def test_epic_writes_three_files(convert, tmp_path, capsys):
     assert sorted(path.name for path in (tmp_path / 'e').iterdir()) == [
         'action_classes.txt', 'epic_action.json', 'epic_noun.json', 'epic_verb.json',
         'noun_classes.txt', 'verb_classes.txt']
-    assert read_annotations(tmp_path / 'e' / 'epic_action.json')[0].labels == ('take tap',)
+    assert read_annotations(tmp_path / 'e' / 'epic_action.json')[0].labels == ('0,0',)
     assert convert(*args, tmp_path / 'noun.json') == 1
     assert '{target}' in capsys.readouterr().err
     assert convert(*args, tmp_path / 'noun.json', '--target', 'noun') == 0

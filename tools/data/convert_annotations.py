@@ -41,6 +41,8 @@ def parse_args(argv=None):
                         'keep)')
     parser.add_argument('--subsets', nargs='+', default=[], metavar='OLD=NEW',
                         help='new names of subsets (jsons only)')
+    parser.add_argument('--predictions', action='store_true', help='label-studio: take the '
+                        'prediction of tasks without an annotation')
     facts = parser.add_argument_group('durations, where the sources have none')
     facts.add_argument('--videos', nargs='+', default=[], metavar='FILE',
                        help='json or csv with duration, and frame or fps, of each video')
@@ -105,7 +107,7 @@ def _read(args, name):
             if args.val_videos else partial(formats.random_split, share=args.val_share,
                                             seed=args.seed)
     if name == 'label-studio':
-        options['fps'] = args.fps
+        options.update(fps=args.fps, predictions=args.predictions)
     if name in ('actionformer', 'opentad', 'multithumos'):
         options['subsets'] = dict(item.split('=', 1) for item in args.subsets)
     reader = getattr(formats, 'read_' + name.replace('-', '_'))

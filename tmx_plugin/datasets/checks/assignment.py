@@ -56,7 +56,8 @@ def measure_coverage(data_list, lengths, ranges, *, center_radius=1.5) -> Covera
     """
     strides = [2 ** level for level in range(len(ranges))]
     half, seconds, matched = [], [], []
-    coverage = Coverage(list(ranges), np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool), [0] * len(ranges))
+    coverage = Coverage(list(ranges), np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool),
+                        [0] * len(ranges))
     for info in data_list:
         if info['video_id'] not in lengths:
             continue

@@ -87,7 +87,7 @@ def read_epic(sources, *, verb_classes, noun_classes, videos, target,
     """Read annotations of EPIC-Kitchens-100 for one target.
 
     Classes are in the order of their ids: 97 verbs, the 293 nouns that have instances, or the
-    actions present in the files, named ``VERB NOUN`` and ordered by (verb id, noun id).
+    actions present in the files, called ``V,N`` by the ids of verb and noun as the challenge does.
 
     Args:
         sources (Sequence[str]): Files, as ``train=FILE`` / ``val=FILE`` where the name of a file
@@ -116,9 +116,9 @@ def read_epic(sources, *, verb_classes, noun_classes, videos, target,
             elif document.database[name]['subset'] != subset:
                 raise FormatError(source, f'a video of one subset '
                                   f'({document.database[name]["subset"]})', subset, name)
-            label = {'verb': keys[0], 'noun': keys[1], 'action': ' '.join(keys)}[target]
+            label = {'verb': keys[0], 'noun': keys[1], 'action': f'{verb},{noun}'}[target]
             document.add_segment(name, label, start, end, source=source, on_reversed=on_reversed)
     names = {'verb': list(verbs.values()), 'noun': list(nouns.values()),
-             'action': [f'{verbs[verb]} {nouns[noun]}' for verb, noun in sorted(actions)]}
+             'action': [f'{verb},{noun}' for verb, noun in sorted(actions)]}
     document.set_classes(None, sources[0], default=names[target])
     return document

@@ -12,7 +12,7 @@ from .table import random_split
 TYPE = 'timelinelabels'
 
 
-def read_label_studio(sources, *, fps, videos, classes=None, split=None,
+def read_label_studio(sources, *, fps, videos, classes=None, split=None, predictions=False,
                       on_reversed='error') -> AnnotationDocument:
     """Read exports of Label Studio (its full json).
 
@@ -25,6 +25,7 @@ def read_label_studio(sources, *, fps, videos, classes=None, split=None,
         videos (VideoInfo): Durations.
         classes (str | Path, optional): Ordered class list; default: by name.
         split (Callable, optional): See :func:`tmx_plugin.datasets.formats.table.read_csv`.
+        predictions (bool): Take the last prediction of tasks without an annotation.
         on_reversed (str): See :meth:`AnnotationDocument.add_segment`.
 
     Raises:
@@ -36,12 +37,14 @@ def read_label_studio(sources, *, fps, videos, classes=None, split=None,
         for name, task in _tasks(path):
             if name in tasks:
                 raise FormatError(path, 'one task a video', 'two', name)
-            result = _result(task, path, name)
+            result = _result(task, path, name, predictions)
             if result is None:
                 skipped.append(name)
             else:
                 tasks[name] = (path, result)
-    subset_by_video = (split or random_split)(list(tasks)) if tasks else {}
+    if not tasks:
+        raise FormatError(sources[0], 'at least one task with an annotation', 'none')
+    subset_by_video = (split or random_split)(list(tasks))
     for name, (path, result) in tasks.items():
         document.add_video(name, subset=subset_by_video[name], source=path,
                            **videos.require(name, path))
@@ -68,8 +71,10 @@ def _tasks(path):
         yield (re.sub(r'^[0-9a-f]{8}-', '', name) if '/upload/' in video else name), task
 
 
-def _result(task, path, name):
-    annotations = task.get('annotations')
+def _result(task, path, name, predictions):
+    annotations = task.get('annotations', [])
+    if predictions and not annotations:
+        annotations = task.get('predictions', [])
     if not isinstance(annotations, list):
         raise FormatError(path, 'a list "annotations" (export as JSON, not JSON-MIN)',
                           type(annotations).__name__, name)
