@@ -1,4 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-from .activitynet import read_activitynet, to_detections, write_activitynet
+"""Detections in the formats of other programs.
 
-__all__ = ['read_activitynet', 'to_detections', 'write_activitynet']
+All take detections as ``{video: [{'label': name, 'score': float, 'segment': [start, end]}]}`` with
+seconds; the writers of subtitles take the list of one video.
+"""
+from .activitynet import read_activitynet, to_detections, write_activitynet
+from .csv_table import write_csv
+from .epic_submission import validate_epic_submission, write_epic_submission
+from .export import FORMATS, export
+from .label_studio import label_studio_config, write_label_studio
+from .subtitles import write_srt, write_vtt
+
+__all__ = [
+    'FORMATS', 'export', 'label_studio_config', 'read_activitynet', 'to_detections',
+    'validate_epic_submission', 'write_activitynet', 'write_csv', 'write_epic_submission',
+    'write_label_studio', 'write_srt', 'write_vtt'
+]

@@ -73,7 +73,7 @@ def _checked(items, where: str) -> list:
     for number, item in enumerate(items):
         segment = item.get('segment') if isinstance(item, dict) else None
         good = (isinstance(segment, list) and len(segment) == 2
-                and all(_is_number(x) for x in [*segment, item.get('score')])
+                and all(is_number(x) for x in [*segment, item.get('score')])
                 and isinstance(item.get('label'), str))
         if not good:
             raise ValueError(f'{where}: expected label, score and segment [start, end] in '
@@ -83,5 +83,6 @@ def _checked(items, where: str) -> list:
     return result
 
 
-def _is_number(x) -> bool:
+def is_number(x) -> bool:
+    """Whether ``x``, read from json, is a finite number."""
     return isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x)

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing files so that a half-written one can never be seen."""
+"""Names of files, and writing them so that a half-written one can never be seen."""
 import os
+import re
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def file_name(video_id: str) -> str:
+    """``video_id`` as the stem of a file: separators and other special characters become ``_``."""
+    return re.sub(r'[^\w.-]', '_', video_id)
 
 
 @contextmanager

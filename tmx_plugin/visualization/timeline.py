@@ -4,7 +4,6 @@
 Pure functions of arrays; all times are in seconds. Figures are made without pyplot, so
 that nothing here depends on a display or on global state.
 """
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -19,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ..utils.files import atomic_write
+from ..utils.files import atomic_write, file_name  # noqa: F401  (for this subpackage)
 from .layout import DPI, Row, make_row, select_classes, select_predictions, shorten, text_width
 
 # Sizes in inches; fonts in points.
@@ -116,11 +115,6 @@ def save_figure(fig: Figure, path, **kwargs) -> None:
     """Write a figure to ``path``, whole or not at all; the suffix names the format."""
     with atomic_write(path, 'wb') as file:
         fig.savefig(file, format=Path(path).suffix.lstrip('.') or 'png', **kwargs)
-
-
-def file_name(video_id: str) -> str:
-    """``video_id`` as the stem of a file: separators and other special characters become ``_``."""
-    return re.sub(r'[^\w.-]', '_', video_id)
 
 
 class _Bars:

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One entry to all exporters, by name of the format."""
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tmx_plugin.utils.files import file_name
+
+from .activitynet import write_activitynet
+from .csv_table import write_csv
+from .epic_submission import write_epic_submission
+from .label_studio import write_label_studio
+from .subtitles import write_srt, write_vtt
+
+
+class Format(NamedTuple):
+    """How a format is written: by which function, the file's suffix, a file a video or one."""
+
+    write: Callable
+    suffix: str
+    per_video: bool = False
+
+
+FORMATS = {
+    'activitynet': Format(write_activitynet, '.json'),
+    'csv': Format(write_csv, '.csv'),
+    'srt': Format(write_srt, '.srt', per_video=True),
+    'vtt': Format(write_vtt, '.vtt', per_video=True),
+    'label-studio': Format(write_label_studio, '.label-studio.json'),
+    'epic': Format(write_epic_submission, '.epic.json'),
+}
+
+
+def export(detections: dict, folder, format: str, name: str = 'predictions', **options) -> list:
+    """Write detections in one of ``FORMATS``.
+
+    Args:
+        detections (dict): ``{video: [{'label', 'score', 'segment'}]}``, seconds.
+        folder (str | Path): Where to write; created if needed.
+        format (str): A key of ``FORMATS``.
+        name (str): Stem of the file, where all videos share one: NAME.json, NAME.csv,
+            NAME.label-studio.json, NAME.epic.json. Subtitles are VIDEO.srt and VIDEO.vtt.
+        **options: What the format's function needs besides: ``frame_rate`` for label-studio;
+            ``sls_pt``, ``sls_tl``, ``sls_td`` for epic.
+
+    Returns:
+        list[Path]: The files written.
+
+    Raises:
+        ValueError: An unknown format, or two videos whose file would be the same.
+    """
+    if format not in FORMATS:
+        raise ValueError(f'unknown format {format!r}: expected one of {", ".join(FORMATS)}')
+    write, suffix, per_video = FORMATS[format]
+    if not per_video:
+        return [write(detections, Path(folder) / f'{name}{suffix}', **options)]
+    paths = {}
+    for video in detections:
+        path = Path(folder) / f'{file_name(video)}{suffix}'
+        if path in paths:
+            raise ValueError(
+                f'videos {paths[path]!r} and {video!r} would both be written to {path}')
+        paths[path] = video
+    return [write(detections[video], path, **options) for path, video in paths.items()]

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detections of one video as subtitles, to be watched in any player: SRT and WebVTT."""
+from pathlib import Path
+
+from tmx_plugin.utils.files import atomic_write
+
+
+def write_srt(detections: list, path) -> Path:
+    """Write one video's detections as SubRip, one cue a segment; cues may overlap.
+
+    Args:
+        detections (list[dict]): ``{'label', 'score', 'segment'}``, seconds; ``score`` may be left
+            out. Written by start, with times in milliseconds.
+        path (str | Path): The .srt file.
+
+    Returns:
+        Path: ``path``.
+    """
+    with atomic_write(path) as file:
+        for number, (start, end, text) in enumerate(_cues(detections), 1):
+            file.write(f'{number}\n{_clock(start, ",")} --> {_clock(end, ",")}\n{text}\n\n')
+    return Path(path)
+
+
+def write_vtt(detections: list, path) -> Path:
+    """Write one video's detections as WebVTT, one cue a segment; cues may overlap.
+
+    Args:
+        detections (list[dict]): As for :func:`write_srt`.
+        path (str | Path): The .vtt file.
+
+    Returns:
+        Path: ``path``.
+    """
+    with atomic_write(path) as file:
+        file.write('WEBVTT\n\n')
+        for start, end, text in _cues(detections):
+            text = text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
+            file.write(f'{_clock(start, ".")} --> {_clock(end, ".")}\n{text}\n\n')
+    return Path(path)
+
+
+def _cues(detections: list) -> list:
+    """(start ms, end ms, text) by time; every cue lasts at least a millisecond, as both ask."""
+    cues = []
+    for item in detections:
+        start, end = (max(round(seconds * 1000), 0) for seconds in item['segment'])
+        # A line break or an arrow would end the cue.
+        label = ' '.join(item['label'].split()).replace('-->', '->')
+        score = f' {item["score"]:.2f}' if item.get('score') is not None else ''
+        cues.append((start, max(end, start + 1), f'{label}{score}'))
+    return sorted(cues, key=lambda cue: cue[:2])
+
+
+def _clock(milliseconds: int, point: str) -> str:
+    seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f'{hours:02d}:{minutes:02d}:{seconds:02d}{point}{milliseconds:03d}'
