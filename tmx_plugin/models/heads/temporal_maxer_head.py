@@ -220,7 +220,7 @@ def pack_levels(feats: Sequence[Tensor], masks: Sequence[Tensor]
         pieces += [feat.transpose(1, 2), gap]
         mask_pieces += [mask.unsqueeze(-1).to(feat.dtype), gap[..., :1]]
         slices.append(slice(start, start + feat.shape[-1]))
-        start += feat.shape[-1] + 1
+        start = start + feat.shape[-1] + 1  # not in place: an export traces it as a tensor
     return torch.cat(pieces[:-1], 1), torch.cat(mask_pieces[:-1], 1), slices
 
 
