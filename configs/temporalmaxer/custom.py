@@ -1,0 +1,56 @@
+# Your own data; docs/own_data.md says step by step how to get there.
+_base_ = [
+    '../_base_/models/temporal_maxer.py', '../_base_/schedules/adamw_35e.py',
+    '../_base_/default_runtime.py'
+]
+
+# ---- fill in --------------------------------------------------------------------------------
+data_root = 'data/custom'  # with annotations/{custom.json,classes.txt} and features/VIDEO.npy
+num_classes = 5  # lines of annotations/classes.txt, one class a line, in the order of the labels
+in_channels = 32  # C of the features, (T, C) in each file
+feature_stride = 8  # frames of the video from one feature to the next
+offset_frames = 8  # frame at the centre of the first feature: half of a clip's frames
+fps = 32  # frames a second that stride and offset count; None: "frame" or "fps" of the json
+# ---- may stay -------------------------------------------------------------------------------
+feature_suffix = '.npy'  # or '.npz', '.pt', '.pkl', '.csv', '.h5'
+max_seq_len = 2304  # longest piece of a video in training, grid steps
+
+dataset = dict(
+    type='TALDataset', data_root=data_root, ann_file='annotations/custom.json',
+    class_file='annotations/classes.txt', data_prefix=dict(feats='features'),
+    feature_suffix=feature_suffix, feature_stride=feature_stride, offset_frames=offset_frames,
+    fps=fps)
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        **dataset,
+        subset='training',
+        pipeline=[
+            dict(type='LoadFeatures'),
+            dict(type='SegmentsToGrid'),
+            dict(type='RandomTruncation', max_seq_len=max_seq_len, trunc_thresh=0.5),
+            dict(type='PackTALInputs'),
+        ]))
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        **dataset,
+        subset='validation',
+        test_mode=True,
+        pipeline=[dict(type='LoadFeatures'), dict(type='PackTALInputs')]))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='TALMetric', tiou_thresholds=[0.3, 0.4, 0.5, 0.6, 0.7])
+test_evaluator = val_evaluator
+
+model = dict(
+    # Pads to the longer of two; the levels' LayerNorm does not look at the padding.
+    data_preprocessor=dict(pad_to=None),
+    neck=dict(in_channels=in_channels),
+    head=dict(num_classes=num_classes))
+train_cfg = dict(val_begin=1, val_interval=5)
