@@ -61,7 +61,7 @@ def main(argv=None) -> int:
         if args.launcher != 'none' and device == 'cuda':
             device = f'cuda:{local_rank}'
         videos = find_files(args.input)[rank::world_size]
-        extractor = FeatureExtractor(
+        extractor = FeatureExtractor.from_config(
             args.config, args.checkpoint, clip_len=args.clip_len, stride=args.stride,
             fps=args.fps, frames_per_clip=args.frames_per_clip, batch_size=args.batch_size,
             device=device, cfg_options=args.cfg_options)

@@ -37,7 +37,7 @@ def build_model(backbone, channels):
 def test_same_features_and_segments_as_the_extracted_ones(name, shared_data):
     recognizer, channels = RECOGNIZERS[name]
     model = build_model(dict(recognizer=recognizer, clip_len=16, stride=8), channels).eval()
-    extractor = FeatureExtractor(
+    extractor = FeatureExtractor.from_config(
         Config(dict(model=recognizer, test_pipeline=PIPELINE)), clip_len=16, stride=8)
     extractor.backbone.recognizer.load_state_dict(model.backbone.recognizer.state_dict())
 
@@ -53,7 +53,6 @@ def test_same_features_and_segments_as_the_extracted_ones(name, shared_data):
         video_id='demo', duration=info['duration'], fps=info['fps'],
         feature_stride=info['stride'], offset_frames=info['offset_frames'], feat_len=34))
     from_frames = model.test_step(dict(inputs=[frames], data_samples=[sample.clone()]))[0]
-    model.backbone = None
     from_features = model.test_step(dict(inputs=[torch.from_numpy(features)],
                                          data_samples=[sample.clone()]))[0]
     for key in ('segments', 'scores'):
@@ -83,3 +82,8 @@ def test_any_mmaction_backbone_will_do():
         model = build_model(cfg, RECOGNIZERS['TSN'][1])
         logits, _, masks = model(torch.zeros(1, 3, 40, 32, 32))
         assert logits[0].shape == (1, 2, 7) and masks[0].all()
+
+
+def test_frames_need_a_backbone():
+    with pytest.raises(ValueError, match='frames need a model with a backbone'):
+        build_model(None, 4)(torch.zeros(1, 3, 16, 32, 32))

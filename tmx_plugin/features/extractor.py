@@ -53,55 +53,66 @@ class FeatureExtractor:
     """Turns videos into clip features.
 
     Args:
-        config (str | Path | Config): Config of an MMAction2 recognizer, a file or e.g.
-            ``'mmaction::recognition/slowonly/NAME.py'``.
-        checkpoint (str, optional): Its weights, a file or a URL; None leaves them random,
-            which is of use for tests only.
-        clip_len (int): Frames a clip spans.
-        stride (int): Frames between clips.
+        backbone (ClipBackbone): What looks at the clips.
+        pipeline (FramePipeline): What resizes and crops the frames for it.
         fps (float, optional): Resample videos to this frame rate first.
-        frames_per_clip (int, optional): See :class:`ClipBackbone`.
-        batch_size (int): Clips that go through the recognizer at once.
-        device (str): Torch device.
-        cfg_options (dict, optional): Overrides of the config.
+        recognizer (str, optional): Name of the recognizer, for the record.
+        checkpoint_hash (str, optional): SHA-256 of its weights, for the record.
 
     Examples:
-        >>> extractor = FeatureExtractor(
+        >>> extractor = FeatureExtractor.from_config(
         ...     'mmaction::recognition/tsn/'
         ...     'tsn_imagenet-pretrained-r50_8xb32-1x1x3-100e_kinetics400-rgb.py',
         ...     'tsn.pth', clip_len=16, stride=4)  # doctest: +SKIP
         >>> features, info = extractor('video.mp4')  # doctest: +SKIP
     """
 
-    def __init__(self,
-                 config: Union[str, Path, Config],
-                 checkpoint: Optional[str] = None,
-                 *,
-                 clip_len: int = 16,
-                 stride: int = 4,
-                 fps: Optional[float] = None,
-                 frames_per_clip: Optional[int] = None,
-                 batch_size: int = 8,
-                 device: str = 'cpu',
-                 cfg_options: Optional[dict] = None) -> None:
-        cfg = load_recognizer_config(config)
-        if cfg_options:
-            cfg.merge_from_dict(cfg_options)
-        self.pipeline = FramePipeline.from_config(cfg)
-        self.backbone = ClipBackbone(
-            cfg.model, clip_len=clip_len, stride=stride, frames_per_clip=frames_per_clip,
-            batch_size=batch_size, checkpoint=checkpoint)
-        if checkpoint is not None:
-            self.backbone.load_checkpoint()
-        self.backbone.to(device)
+    def __init__(self, backbone: ClipBackbone, pipeline: FramePipeline, *,
+                 fps: Optional[float] = None, recognizer: Optional[str] = None,
+                 checkpoint_hash: Optional[str] = None) -> None:
+        self.backbone = backbone
+        self.pipeline = pipeline
         self.fps = fps
-        geometry = self.backbone.geometry
+        geometry = backbone.geometry
         self.settings = dict(
             stride=geometry.stride,
             clip_len=geometry.clip_len,
             offset_frames=geometry.offset_frames,
             frames_per_clip=len(geometry.picks),
             resampled_to=fps,
+            recognizer=recognizer,
+            checkpoint_hash=checkpoint_hash)
+
+    @classmethod
+    def from_config(cls,
+                    config: Union[str, Path, Config],
+                    checkpoint: Optional[str] = None,
+                    *,
+                    fps: Optional[float] = None,
+                    device: str = 'cpu',
+                    cfg_options: Optional[dict] = None,
+                    **clips) -> 'FeatureExtractor':
+        """Make one from a recognizer's config.
+
+        Args:
+            config (str | Path | Config): Config of an MMAction2 recognizer, a file or e.g.
+                ``'mmaction::recognition/slowonly/NAME.py'``.
+            checkpoint (str, optional): Its weights, a file or a URL; None leaves them random,
+                which is of use for tests only.
+            fps (float, optional): Resample videos to this frame rate first.
+            device (str): Torch device.
+            cfg_options (dict, optional): Overrides of the config.
+            **clips: ``clip_len``, ``stride``, ``frames_per_clip`` and ``batch_size`` of
+                :class:`ClipBackbone`.
+        """
+        cfg = load_recognizer_config(config)
+        if cfg_options:
+            cfg.merge_from_dict(cfg_options)
+        backbone = ClipBackbone(cfg.model, checkpoint=checkpoint, **clips)
+        if checkpoint is not None:
+            backbone.load_checkpoint()
+        return cls(
+            backbone.to(device), FramePipeline.from_config(cfg), fps=fps,
             recognizer=Path(cfg.filename).stem if cfg.filename else None,
             checkpoint_hash=checkpoint and file_hash(local_checkpoint(checkpoint)))
 

@@ -66,13 +66,14 @@ class TemporalMaxer(BaseModel):
         """Run the model.
 
         Args:
-            inputs (Tensor): Features (B, C, T), zero where not valid; with a backbone frames
-                (B, 3, F, H, W) in 0..255, uint8 or float, of the size that it expects.
+            inputs (Tensor): Features (B, C, T), zero where not valid. A model with a backbone
+                also takes frames (B, 3, F, H, W) in 0..255, uint8 or float, of the size that its
+                backbone expects.
             data_samples (list[ActionDataSample], optional): With ``gt_instances`` on the grid in
                 mode ``'loss'``, with the time geometry in mode ``'predict'``.
             mode (str): ``'tensor'``, ``'loss'`` or ``'predict'``.
-            masks (Tensor, optional): Validity (B, T) bool, with a backbone that of the frames
-                (B, F). Defaults to all valid.
+            masks (Tensor, optional): Validity of features (B, T) or frames (B, F), bool.
+                Defaults to all valid.
 
         Returns:
             Mode ``'tensor'``: class logits (B, K, T_l), offsets (B, 2, T_l) in strides and masks
@@ -81,7 +82,10 @@ class TemporalMaxer(BaseModel):
             seconds, ``scores`` and ``labels`` (M, ), best first; each video gets what it gets
             alone.
         """
-        if self.backbone is not None:
+        if inputs.ndim == 5:
+            if self.backbone is None:
+                raise ValueError('frames need a model with a backbone; this one takes features '
+                                 '(B, C, T)')
             inputs, masks = self.backbone(inputs, masks)
         elif masks is None:
             masks = inputs.new_ones(inputs.shape[0], inputs.shape[2], dtype=torch.bool)
