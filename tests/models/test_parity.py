@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Same numbers as the public reference, from features to mAP."""
+import importlib.util
+
+import pytest
+
+from tmx_plugin.testing.golden import GoldenModel
+from tmx_plugin.testing.parity_model import network_differences
+
+
+def parity_tool(repo):
+    spec = importlib.util.spec_from_file_location('parity', repo / 'tools/analysis/parity.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def check(folder, repo, least_rows):
+    rows = parity_tool(repo).largest_differences(folder, repo / 'configs')
+    assert len(rows) >= least_rows
+    wrong = [row for row in rows if not row.value <= row.limit]
+    assert not wrong, '\n'.join(map(str, wrong))
+
+
+def test_committed_selection(repo):
+    check(repo / 'tests/data/golden', repo, least_rows=35)
+
+
+@pytest.mark.slow
+def test_all_measured_numbers(golden_dir, repo):
+    assert len(list(golden_dir.glob('model_*.npz'))) == 15
+    check(golden_dir, repo, least_rows=35)
+
+
+def test_a_wrong_model_is_noticed(repo):
+    golden = GoldenModel.load(repo / 'tests/data/golden/model_thumos_i3d_s0.npz')
+    model = golden.build(repo / 'configs')
+    model.neck.embed[0].norm.eps = 1e-3
+    assert any(row.value > row.limit for row in network_differences(golden, model))
+
+
+def test_folder_without_numbers(repo, tmp_path):
+    with pytest.raises(FileNotFoundError, match='holds none of'):
+        parity_tool(repo).largest_differences(tmp_path, repo / 'configs')
