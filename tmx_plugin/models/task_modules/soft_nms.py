@@ -30,6 +30,22 @@ CHUNK_SIZE = 1 << 17
 STEPS = 64
 
 
+@contextmanager
+def one_thread():
+    """Keep torch's operations on the CPU thread that calls them.
+
+    On several threads, thousands of operations of some microseconds would each wait for a thread
+    whose core may be busy with something else: up to a thousand times as long as the work itself.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
 @torch.no_grad()
 def segment_nms(segments: Tensor,
                 scores: Tensor,
@@ -250,28 +266,12 @@ def _pick(scores: Tensor, table: Tensor, rows: Tensor, steps: int) -> tuple[Tens
     column = rows.new_empty(steps, len(scores), 1)
     row, factors = rows.new_empty(len(scores), 1), table.new_empty(scores.shape)
     flat_row = row.view(-1)
-    with _one_thread():
-        for value, index in zip(best.unbind(), column.unbind()):
-            torch.max(scores, 1, keepdim=True, out=(value, index))
-            torch.gather(rows, 1, index, out=row)
-            torch.index_select(table, 0, flat_row, out=factors)
-            scores.mul_(factors)
+    for value, index in zip(best.unbind(), column.unbind()):
+        torch.max(scores, 1, keepdim=True, out=(value, index))
+        torch.gather(rows, 1, index, out=row)
+        torch.index_select(table, 0, flat_row, out=factors)
+        scores.mul_(factors)
     return best.squeeze(2), column.squeeze(2)
-
-
-@contextmanager
-def _one_thread():
-    """Keep the caller's operations on its own CPU thread.
-
-    On several, thousands of operations of microseconds each could wait for a thread whose core is
-    busy with something else: a thousand times the work itself.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _factor_table(starts: Tensor, ends: Tensor, num_rows: int, factor: Callable) -> Tensor:
