@@ -102,6 +102,17 @@ def test_refuses_other_files(tmp_path, text, message):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize('name, text, command', [
+    ('a.csv', 'video,start,end,label\nv,0,1,run\n', 'convert_annotations.py csv'),
+    ('a.json', '[{"data": {"video": "v.mp4"}}]', 'convert_annotations.py label-studio'),
+    ('a_val.txt', 'video_validation_0000266  72.80 76.40\n', 'convert_annotations.py thumos-txt'),
+])
+def test_other_formats_are_recognized(tmp_path, name, text, command):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=f'convert it first: tools/data/{command}'):
+        read_annotations(tmp_path / name)
+
+
 def test_refuses_binary_files(tmp_path):
     (tmp_path / 'a.json').write_bytes(b'\x80\x04\x95')
     with pytest.raises(DataError, match='in json'):

@@ -158,6 +158,7 @@ def test_indices_and_subsets_of_mmengine(root):
 
 def test_cache_gives_the_same_samples(root):
     plain, cached = build(root), build(root, cache='ram')
+    cached.set_epoch(0)
     for path in (root / 'features').iterdir():
         np.save(path, np.zeros((20, 3), np.float32))
     assert plain[0]['inputs'].abs().sum() == 0
@@ -295,6 +296,17 @@ def test_draws_depend_on_seed_epoch_and_video_only(root):
     assert crops(again, dataset, range(3), seed=8) != first, 'seeds differ'
     with pytest.raises(ValueError, match='must not be negative'):
         dataset.set_epoch(-1)
+
+
+def test_draws_without_an_epoch_come_from_the_global_generator(root):
+    dataset = build(root)
+    def draw():
+        return [dataset[0]['inputs'][0, 0].item() for _ in range(20)]
+    np.random.seed(3)
+    first = draw()
+    assert len(set(first)) > 1
+    np.random.seed(3)
+    assert draw() == first
 
 
 def test_works_without_a_default_scope_and_in_other_folders(root, monkeypatch):

@@ -142,14 +142,25 @@ def _read_database(path, hint: str) -> dict:
     try:
         content = json.loads(path.read_text('utf-8-sig'))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f'{path}: expected an annotation file in json, found {error} (an '
-                        'incomplete download, or another kind of file?)') from error
+        raise DataError(f'{path}: expected an annotation file in json, found {error} '
+                        f'({_other_format(path)})') from error
     if not isinstance(content, dict) or not isinstance(content.get('database'), dict):
         found = f'keys {_some(content)}' if isinstance(content, dict) else type(content).__name__
-        raise DataError(f'{path}: expected an object with the object "database", found {found}')
+        raise DataError(f'{path}: expected an object with the object "database", found {found} '
+                        f'({_other_format(path)})')
     if not content['database']:
         raise DataError(f'{path}: expected at least one video, found an empty "database"')
     return content['database']
+
+
+def _other_format(path) -> str:
+    """What a file that is no annotation json may be, for a message."""
+    from .formats import FormatError, detect_format  # which uses this module
+    try:
+        name = detect_format(path)
+    except (FormatError, RecursionError):
+        return 'an incomplete download, or another kind of file?'
+    return f'convert it first: tools/data/convert_annotations.py {name} {path} --out FILE'
 
 
 def _parse_video(path, name: str, entry) -> VideoAnnotation:

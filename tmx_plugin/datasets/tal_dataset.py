@@ -116,8 +116,9 @@ class TALDataset(BaseDataset):
         self.filter_gt = filter_gt
         self.cache = cache
         self._cached = {}
-        # (seed, epoch); in shared memory, so that worker processes which outlive an epoch see it.
-        self._draw_state = torch.zeros(2, dtype=torch.int64).share_memory_()
+        # (seed, epoch) once set; in shared memory, so that worker processes which outlive an epoch
+        # see it.
+        self._draw_state = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
         super().__init__(
             ann_file=ann_file,
             data_prefix=data_prefix or dict(feats='features'),
@@ -271,15 +272,19 @@ class TALDataset(BaseDataset):
             Any: What the last transform returns; see :class:`PackTALInputs`. The first one gets
             the video's information (:meth:`get_data_info`), how to read its features, and ``rng``,
             a random generator that depends on the seed, the epoch and the video alone, so that
-            crops differ between epochs and not with the number of worker processes.
+            crops differ between epochs and not with the number of worker processes. Without
+            :meth:`set_epoch` it is seeded by numpy's global generator.
         """
         results = self.get_data_info(idx)
+        entropy = self._draw_state.tolist()
+        if entropy[1] < 0:
+            entropy = np.random.randint(2**31, size=2).tolist()
         results.update(
             layout=self.layout,
             channels=self.channels,
             sample_stride=self.sample_stride,
             feature_cache=self._cached,
-            rng=np.random.default_rng((*self._draw_state.tolist(), results['sample_idx'])))
+            rng=np.random.default_rng((*entropy, results['sample_idx'])))
         return self.pipeline(results)
 
     def set_epoch(self, epoch: int, seed: int = 0) -> None:

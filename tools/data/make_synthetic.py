@@ -14,6 +14,10 @@ import json
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
+
 FPS = 32
 STRIDE = 8
 CLIP = 16

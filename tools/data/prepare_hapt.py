@@ -15,6 +15,10 @@ import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
+ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
+
 FPS = 50
 WINDOW = 50
 STRIDE = 25
