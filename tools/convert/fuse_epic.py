@@ -27,7 +27,8 @@ def parse_args(argv=None):
     for target in ('verb', 'noun'):
         parser.add_argument(f'--{target}', nargs=2, required=True, metavar=('CONFIG', 'CHECKPOINT'))
         parser.add_argument(f'--{target}-weight', type=float, default=1.,
-                            help='exponent of its score, and share in the segment (default: 1)')
+                            help='exponent of its score, and share in the segment (default: 1; 0.5 '
+                            'for both leaves more actions above the score thresholds)')
         parser.add_argument(f'--{target}-classes', metavar='FILE',
                             help=f'EPIC_100_{target}_classes.csv, where the classes of the config '
                             'are not in the order of the official ids')
