@@ -75,10 +75,10 @@ def test_weight_decay_acts_on_convolution_weights_alone(repo):
         head=dict(type='TemporalMaxerHead', num_classes=3, in_channels=8, feat_channels=8,
                   regression_ranges=[(0, 10000)] * 6)))
     config = Config.fromfile(repo / 'configs/_base_/schedules/adamw_50e.py')
-    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    groups = build_optim_wrapper(model, config.optim_wrapper).optimizer.param_groups
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    decayed = {names[id(parameter)] for group in wrapper.param_groups
+    decayed = {names[id(parameter)] for group in groups
                for parameter in group['params'] if group['weight_decay'] == 0.05}
     assert decayed == {name for name, parameter in model.named_parameters() if parameter.ndim == 3}
-    assert all(group['weight_decay'] in (0, 0.05) for group in wrapper.param_groups)
-    assert sum(len(group['params']) for group in wrapper.param_groups) == len(names)
+    assert all(group['weight_decay'] in (0, 0.05) for group in groups)
+    assert sum(len(group['params']) for group in groups) == len(names)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hooks by themselves, on stand-ins for the runner."""
+import random
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
+from mmengine.fileio import get_file_backend
+from torch import nn
+
+from tmx_plugin.engine.file_backend import AtomicBackend
+from tmx_plugin.engine.hooks import EpochSeedHook, TALCheckpointHook, TALEMAHook
+from tmx_plugin.engine.hooks.checkpoint_hook import repair_last_checkpoint
+from tmx_plugin.engine.hooks.epoch_seed_hook import set_dataset_epoch
+from tmx_plugin.models.checkpoint import CheckpointMismatchError
+
+
+class EpochDataset(BaseDataset):
+    """Remembers what it was told."""
+
+    told = None
+
+    def load_data_list(self):
+        return [dict(), dict()]
+
+    def set_epoch(self, epoch, seed):
+        self.told = (epoch, seed)
+
+
+def runner_at(epoch, seed=7, dataset=None):
+    loader = SimpleNamespace(dataset=dataset, sampler=SimpleNamespace(seed=0))
+    return SimpleNamespace(epoch=epoch, seed=seed, train_dataloader=loader)
+
+
+def draws():
+    return random.random(), np.random.rand(), torch.rand(()).item()
+
+
+def test_numbers_depend_on_seed_and_epoch_and_not_on_the_past():
+    seen = {}
+    for seed in (7, 8):
+        for epoch in (0, 1, 2):
+            for past in (0, 5):
+                hook, runner = EpochSeedHook(), runner_at(epoch, seed)
+                hook.before_train(runner)
+                hook.before_train_epoch(runner)
+                loading = draws()
+                torch.rand(past)  # what a data loader draws when it starts its workers
+                hook.before_train_iter(runner, batch_idx=0)
+                first = draws()
+                hook.before_train_iter(runner, batch_idx=1)
+                seen.setdefault((seed, epoch), set()).add((loading, first, draws()))
+    assert all(len(numbers) == 1 for numbers in seen.values())
+    assert len(set.union(*seen.values())) == 6
+
+
+def test_the_sampler_gets_the_seed_of_the_run():
+    runner = runner_at(0, seed=11)
+    EpochSeedHook().before_train(runner)
+    assert runner.train_dataloader.sampler.seed == 11
+
+
+def test_datasets_inside_wrappers_learn_their_epoch():
+    inner = [EpochDataset(), EpochDataset()]
+    set_dataset_epoch(RepeatDataset(ConcatDataset(inner), 2), 3, 5)
+    assert [dataset.told for dataset in inner] == [(3, 5), (3, 5)]
+    set_dataset_epoch([1, 2, 3], 0, 0)  # a plain sequence has no epoch
+
+
+class Weights(nn.Module):
+    """One parameter, a float and an integer buffer."""
+
+    def __init__(self, value=1.):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([value]))
+        self.register_buffer('normalizer', torch.tensor(100.))
+        self.register_buffer('count', torch.tensor(0))
+
+
+def ema_of(model, momentum=0.1):
+    hook = TALEMAHook(momentum=momentum)
+    runner = SimpleNamespace(model=model, iter=0, max_iters=10, _resume=False)
+    hook.before_run(runner)
+    return hook, runner
+
+
+def test_ema_starts_as_a_copy_and_averages_from_the_first_step():
+    model = Weights()
+    hook, runner = ema_of(model)
+    with torch.no_grad():
+        model.weight.fill_(2.)  # initialized or loaded after before_run
+    hook.before_train(runner)
+    weight, normalizer = 2., 100.
+    for step in range(5):
+        with torch.no_grad():
+            model.weight.add_(1.)
+            model.normalizer.mul_(0.9)
+        hook.after_train_iter(runner, step)
+        weight = 0.9 * weight + 0.1 * model.weight.item()
+        normalizer = 0.9 * normalizer + 0.1 * model.normalizer.item()
+    averaged = hook.ema_model.module
+    assert averaged.weight.item() == pytest.approx(weight, rel=1e-6)
+    assert averaged.normalizer.item() == pytest.approx(normalizer, rel=1e-6)
+
+
+def test_a_resumed_ema_is_kept():
+    model = Weights()
+    hook, runner = ema_of(model)
+    hook.before_train(runner)
+    for step in range(2):
+        with torch.no_grad():
+            model.weight.add_(1.)
+        hook.after_train_iter(runner, step)
+    checkpoint = dict(state_dict=model.state_dict())
+    hook.before_save_checkpoint(runner, checkpoint)
+    expected = hook.ema_model.module.weight.clone()
+    assert torch.equal(checkpoint['state_dict']['weight'], expected)
+
+    resumed, runner = ema_of(Weights())
+    runner._resume = True
+    resumed.after_load_checkpoint(runner, {k: dict(v) for k, v in checkpoint.items()})
+    resumed.before_train(runner)
+    assert torch.equal(resumed.ema_model.module.weight, expected)
+    assert resumed.ema_model.steps == 3
+
+
+def load(model, checkpoint, strict=True, resume=False):
+    runner = SimpleNamespace(model=model, _resume=resume, _load_from='x.pth')
+    TALCheckpointHook(strict=strict).after_load_checkpoint(runner, checkpoint)
+    return checkpoint
+
+
+def test_loading_comes_before_the_ema_copies_it():
+    from mmengine.runner import get_priority
+    assert get_priority(TALCheckpointHook.priority) < get_priority(TALEMAHook.priority)
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused_with_the_differences():
+    state = dict(weight=torch.ones(2), normalizer=torch.tensor(1.), other=torch.ones(1))
+    with pytest.raises(CheckpointMismatchError) as error:
+        load(Weights(), dict(state_dict=state, meta={}))
+    for word in ('other', 'count', 'weight', '(2,)', '(1,)', 'load_checkpoint.strict=False'):
+        assert word in str(error.value)
+
+
+def test_what_fits_is_loaded_when_asked_for():
+    state = dict(weight=torch.ones(2))
+    assert load(Weights(), dict(state_dict=state), strict=False)['state_dict'] is state
+
+
+def test_bare_weights_cannot_be_resumed():
+    with pytest.raises(ValueError, match='weights only'):
+        load(Weights(), dict(state_dict=Weights().state_dict()), resume=True)
+
+
+@pytest.mark.parametrize('pointer,files,expected', [
+    ('', ['epoch_9.pth', 'epoch_10.pth'], 'epoch_10.pth'),  # killed while writing it
+    ('elsewhere/epoch_3.pth', ['epoch_2.pth', 'best_average_mAP_epoch_8.pth'], 'epoch_2.pth'),
+    (None, ['epoch_1.pth'], 'epoch_1.pth'),
+    ('', [], None),  # nothing saved yet: start anew
+    ('HERE/epoch_1.pth', ['epoch_1.pth', 'epoch_2.pth'], 'epoch_1.pth')])  # as it should be
+def test_last_checkpoint_is_repaired(tmp_path, pointer, files, expected):
+    for name in (*files, '.epoch_4.abc.part.pth'):
+        (tmp_path / name).write_bytes(b'')
+    last = tmp_path / 'last_checkpoint'
+    if pointer is not None:
+        last.write_text(pointer.replace('HERE', str(tmp_path)))
+    repair_last_checkpoint(str(tmp_path))
+    assert (last.read_text() == str(tmp_path / expected)) if expected else not last.exists()
+    assert not list(tmp_path.glob('.*'))
+
+
+def test_checkpoints_are_replaced_whole_or_not_at_all(tmp_path):
+    backend = get_file_backend('x.pth', backend_args=dict(backend='atomic'))
+    assert isinstance(backend, AtomicBackend)
+    path = tmp_path / 'new' / 'epoch_1.pth'
+    backend.put(b'first', path)
+    with pytest.raises(TypeError):
+        backend.put('not bytes', path)
+    assert path.read_bytes() == b'first' and len(list(path.parent.iterdir())) == 1
