@@ -76,8 +76,8 @@ def to_plugin_checkpoint(checkpoint: dict, model: nn.Module) -> dict:
         model (nn.Module): The :class:`TemporalMaxer` that the weights are for.
 
     Returns:
-        dict: The checkpoint itself where this plugin wrote it, else a new one with ``state_dict``
-        and ``meta`` (in ``meta['layer_norm_eps']`` the eps that the weights were trained with).
+        dict: All that the checkpoint holds where this plugin wrote it, else ``state_dict`` and
+        ``meta`` alone (in ``meta['layer_norm_eps']`` the eps that the weights were trained with).
 
     Raises:
         CheckpointMismatchError: Keys or shapes differ from the model's; the message lists them.
@@ -85,11 +85,10 @@ def to_plugin_checkpoint(checkpoint: dict, model: nn.Module) -> dict:
     weights, kind = _choose_weights(checkpoint)
     source = checkpoint_source(weights)
     if source == 'plugin':
-        if 'state_dict' not in checkpoint:
-            checkpoint = dict(state_dict=checkpoint, meta={})
-        weights = {_strip(key): value for key, value in checkpoint['state_dict'].items()}
+        weights = {_strip(key): value for key, value in weights.items()}
         check_fits(weights, model, 'the checkpoint')
-        return checkpoint
+        rest = checkpoint if 'state_dict' in checkpoint else dict(meta={})
+        return {**rest, 'state_dict': weights}
 
     state = _convert_state(weights, source, model)
     check_fits(state, model, f'the checkpoint ({source} layout)')

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a checkpoint released by either public implementation in this project's format.
+
+Testing and inference take released files as they are; convert one to keep or to publish it.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+
+def parse_args(argv=None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('src', type=Path, help="OpenTAD's epoch_N.pth or best.pth, or the "
+                        "original's .pth.tar")
+    parser.add_argument('dst', type=Path, help='file to write')
+    parser.add_argument('--config', required=True, help='config of the model; a file for another '
+                        'model is refused with the list of differences')
+    return parser.parse_args(argv)
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    import torch
+    from mmaction.registry import MODELS
+    from mmengine.config import Config
+
+    import tmx_plugin  # noqa: F401
+    from tmx_plugin.models.checkpoint import load_checkpoint_file, to_plugin_checkpoint
+    from tmx_plugin.utils.files import atomic_write
+    try:
+        model = MODELS.build(Config.fromfile(args.config).model)
+        checkpoint = to_plugin_checkpoint(load_checkpoint_file(args.src), model)
+    except (OSError, ValueError) as error:
+        print(f'{args.src}: {error}', file=sys.stderr)
+        return 1
+    with atomic_write(args.dst, 'wb') as file:
+        torch.save(checkpoint, file)
+    print(f'{args.dst}: {len(checkpoint["state_dict"])} tensors')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
