@@ -204,9 +204,10 @@ def _groups(order: Tensor, counts: Tensor):
     offsets, sizes = offsets[classes], counts.tolist()
     first = 0
     while first < len(sizes) and sizes[first] > 0:
-        smallest = min(sizes[first] // 2, sizes[first] - 16)
+        # Small classes cost less as a padded part of a group than as steps of their own.
+        smallest = max(1, sizes[first] // 2 - 64)
         last = first
-        while last < len(sizes) and sizes[last] > max(0, smallest):
+        while last < len(sizes) and sizes[last] >= smallest:
             last += 1
         column = torch.arange(sizes[first], device=order.device)
         inside = column < counts[first:last, None]
