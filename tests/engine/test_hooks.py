@@ -64,8 +64,10 @@ def test_the_sampler_gets_the_seed_of_the_run():
 
 def test_datasets_inside_wrappers_learn_their_epoch():
     inner = [EpochDataset(), EpochDataset()]
-    set_dataset_epoch(RepeatDataset(ConcatDataset(inner), 2), 3, 5)
+    set_dataset_epoch(ConcatDataset(inner), 3, 5)
     assert [dataset.told for dataset in inner] == [(3, 5), (3, 5)]
+    set_dataset_epoch(RepeatDataset(inner[0], 2), 4, 5)
+    assert inner[0].told == (4, 5)
     set_dataset_epoch([1, 2, 3], 0, 0)  # a plain sequence has no epoch
 
 
