@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Videos or features in, segments and files of them out."""
+import difflib
+import os
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import torch
+from mmengine.config import Config
+from mmengine.infer import BaseInferencer
+from mmengine.logging import print_log
+
+from ..datasets.annotations import read_class_list
+from ..exporters import export, to_detections
+from ..features.storage import VIDEO_SUFFIXES, find_files
+from ..utils.files import file_name
+from ..visualization import draw_timeline, figure_to_image, save_figure
+from .init import init_localizer
+from .onnx_localizer import OnnxLocalizer
+from .preview import write_preview
+from .video_inputs import VideoInputs
+
+FEATURE_SUFFIXES = ('.npy', '.npz', '.pt', '.pth', '.pkl', '.csv', '.h5', '.hdf5')
+
+
+class TALInferencer(BaseInferencer):
+    """Temporal action localization of videos or feature files.
+
+    Args:
+        model (str | Path | Config): Config file of the localizer, its content, or the name of a
+            config of this package such as ``'thumos_i3d'``.
+        weights (str, optional): Checkpoint (ours, or one released by either public
+            implementation) or an exported ``.onnx`` file. Without it the weights are random.
+        device (str, optional): Torch device; by default a GPU where there is one.
+        recognizer (str | Path | Config, optional): Config of the MMAction2 recognizer that makes
+            features of videos, a file or ``'mmaction::recognition/...'``. Not needed for feature
+            files, nor for a model with a backbone of its own.
+        recognizer_weights (str, optional): Its checkpoint.
+        fps (float, optional): Frames a second that the features stand for. Needed for feature
+            files without a side file; videos are resampled to it. By default that of the
+            config's data set, where it has one.
+        classes (Sequence[str], optional): Class names. By default those in the checkpoint, else
+            in the class file of the config.
+        cfg_options (dict, optional): Overrides of the config.
+        clip_batch_size (int): Clips of a video that go through the recognizer at once.
+        show_progress (bool): Whether to draw a progress bar.
+
+    Example:
+        >>> inferencer = TALInferencer(
+        ...     'thumos_i3d', 'thumos.pth', recognizer='i3d.py',
+        ...     recognizer_weights='i3d.pth')  # doctest: +SKIP
+        >>> result = inferencer('video.mp4', score_thr=0.3)  # doctest: +SKIP
+        >>> result['predictions'][0]['actions'][0]  # doctest: +SKIP
+        {'label': 'Diving', 'score': 0.87, 'segment': [12.4, 15.1]}
+    """
+
+    preprocess_kwargs: set = {'skip_broken'}
+    forward_kwargs: set = {'score_thr', 'top_k', 'only'}
+    visualize_kwargs: set = {'timeline', 'clip', 'vis_out_dir', 'vis_score_thr'}
+    postprocess_kwargs: set = {'out_dir', 'formats', 'frame_rate'}
+
+    def __init__(self,
+                 model: Union[str, Path, Config],
+                 weights: Optional[str] = None,
+                 device: Optional[str] = None,
+                 *,
+                 recognizer: Optional[Union[str, Path, Config]] = None,
+                 recognizer_weights: Optional[str] = None,
+                 fps: Optional[float] = None,
+                 classes: Optional[Sequence[str]] = None,
+                 cfg_options: Optional[dict] = None,
+                 clip_batch_size: int = 8,
+                 show_progress: bool = True) -> None:
+        cfg = model if isinstance(model, Config) else Config.fromfile(find_config(model))
+        if cfg_options:
+            cfg.merge_from_dict(cfg_options)
+        self.failed = {}
+        self._fps = fps
+        self._device = device
+        super().__init__(cfg, weights, device, 'mmaction', show_progress)
+        if recognizer is not None:
+            self.pipeline.use_recognizer(recognizer, recognizer_weights, clip_batch_size)
+        elif self.model.backbone is not None:
+            self.pipeline.use_backbone(self.model.backbone)
+        self.classes = self._find_classes(classes)
+
+    # ------------------------------------------------------------ construction
+
+    def _init_model(self, cfg, weights, device='cpu'):
+        self._device = device
+        if weights is not None and str(weights).endswith('.onnx'):
+            return OnnxLocalizer(cfg, weights)
+        if weights is None:
+            print_log('No checkpoint is given: the weights are random', 'current', level=30)
+        return init_localizer(cfg, weights, device)
+
+    def _init_pipeline(self, cfg) -> VideoInputs:
+        return VideoInputs(cfg, self._fps, self._device)
+
+    def _init_collate(self, cfg):
+        return lambda batch: {key: [item[key] for item in batch] for key in batch[0]}
+
+    def _init_visualizer(self, cfg):
+        return None  # pictures are drawn by functions, without global state
+
+    def _find_classes(self, classes) -> tuple:
+        count = self.cfg.model.head.num_classes
+        dataset = self.pipeline.dataset
+        classes = (classes or self.model.dataset_meta.get('classes')
+                   or dataset.metainfo.get('classes'))
+        if not classes and dataset.class_file and os.path.isfile(dataset.class_file):
+            classes = read_class_list(dataset.class_file)
+        classes = tuple(classes or (f'class {i}' for i in range(count)))
+        if len(classes) != count:
+            raise ValueError(f'the model knows {count} classes, but {len(classes)} names are given')
+        return classes
+
+    # ------------------------------------------------------------------- calls
+
+    def _inputs_to_list(self, inputs) -> list:
+        """Files as (name, path), whatever of file, folder, list of paths or .txt they come in."""
+        suffixes = VIDEO_SUFFIXES if self.pipeline.extractor is not None else FEATURE_SUFFIXES
+        if isinstance(inputs, (str, os.PathLike)):
+            return find_files(inputs, suffixes)
+        found = [item for source in inputs for item in find_files(source, suffixes)]
+        names = [name for name, _ in found]
+        repeated = {name for name in names if names.count(name) > 1}
+        if repeated:
+            raise ValueError(f'several inputs would be called {sorted(repeated)}')
+        return found
+
+    def preprocess(self, inputs: list, batch_size: int = 1, skip_broken: bool = False):
+        """Batches of inputs that can be read.
+
+        Args:
+            inputs (list[tuple]): Name and path of each.
+            batch_size (int): Videos at once.
+            skip_broken (bool): Whether to go on without inputs that cannot be used; they are in
+                :attr:`failed` and under ``'failed'`` of the result.
+        """
+        self.failed = {}
+        return _Batches(self._read(inputs, skip_broken), batch_size, len(inputs), self.collate_fn)
+
+    def _read(self, inputs, skip_broken: bool) -> Iterator[dict]:
+        for name, path in inputs:
+            try:
+                data = self.pipeline((name, path))
+            except (OSError, ValueError) as error:
+                if not skip_broken:
+                    raise
+                self.failed[name] = str(error)
+                print_log(f'{name}: left out: {error}', 'current', level=30)
+            else:
+                yield data
+
+    def forward(self, inputs: dict, score_thr: float = 0., top_k: Optional[int] = None,
+                only: Optional[Sequence[str]] = None) -> list:
+        """Segments of a batch.
+
+        Args:
+            inputs (dict): From :meth:`preprocess`.
+            score_thr (float): Least score of a segment.
+            top_k (int, optional): Most segments of a video.
+            only (Sequence[str], optional): Names of the classes wanted.
+        """
+        wanted = None if only is None else [self._label(name) for name in only]
+        samples = super().forward(inputs)
+        for sample in samples:
+            found = sample.pred_instances
+            keep = found.scores >= score_thr
+            if wanted is not None:
+                keep &= torch.isin(found.labels, found.labels.new_tensor(wanted))
+            sample.pred_instances = found[keep][:top_k]
+        return samples
+
+    def _label(self, name: str) -> int:
+        if name not in self.classes:
+            near = difflib.get_close_matches(name, self.classes)
+            raise ValueError(f'there is no class {name!r}' + (
+                f'; did you mean {" or ".join(near)}?' if near else ''))
+        return self.classes.index(name)
+
+    def visualize(self, inputs: list, preds: list, timeline: bool = False, clip: bool = False,
+                  vis_out_dir: str = '', vis_score_thr: float = 0.3) -> list:
+        """Draw what was found.
+
+        Args:
+            inputs (list): Not used; the samples know their files.
+            preds (list[ActionDataSample]): From :meth:`forward`.
+            timeline (bool): Draw a picture of each video, ``VIDEO.png`` in ``vis_out_dir``.
+            clip (bool): Write each video with the actions on its frames, ``VIDEO.preview.mp4``.
+            vis_out_dir (str): Folder for both; without it timelines are returned only.
+            vis_score_thr (float): Least score of what is drawn.
+
+        Returns:
+            list[np.ndarray]: Timelines, (H, W, 3) uint8 RGB; empty unless asked for.
+        """
+        if clip and not vis_out_dir:
+            raise ValueError('a preview video needs vis_out_dir, the folder to write it to')
+        images = []
+        for sample in preds:
+            name, stem = sample.video_id, file_name(sample.video_id)
+            if timeline:
+                figure = draw_timeline(
+                    None, None, *(sample.pred_instances[key].cpu().numpy() for key in (
+                        'segments', 'scores', 'labels')), duration=sample.duration,
+                    classes=self.classes, title=name, score_thr=vis_score_thr)
+                images.append(figure_to_image(figure))
+                if vis_out_dir:
+                    save_figure(figure, Path(vis_out_dir, f'{stem}.png'))
+            if clip:
+                self._write_clip(sample, Path(vis_out_dir, f'{stem}.preview.mp4'), vis_score_thr)
+        return images
+
+    def _write_clip(self, sample, path: Path, score_thr: float) -> None:
+        if Path(sample.source).suffix.lower() not in VIDEO_SUFFIXES:
+            raise ValueError(f'{sample.source}: a preview can be written of videos only, not of '
+                             'their features')
+        shown = [action for action in self._actions(sample) if action['score'] >= score_thr]
+        write_preview(sample.source, shown, path)
+
+    def _actions(self, sample) -> list:
+        found = sample.pred_instances
+        return to_detections(found.segments.cpu(), found.scores.cpu(), found.labels.cpu(),
+                             self.classes)
+
+    def postprocess(self, preds: list, visualization: list, return_datasamples: bool = False,
+                    out_dir: str = '', formats: Sequence[str] = (),
+                    frame_rate: Optional[float] = None) -> dict[str, Any]:
+        """Name what was found, and write it to files.
+
+        Args:
+            preds (list[ActionDataSample]): From :meth:`forward`.
+            visualization (list): From :meth:`visualize`.
+            return_datasamples (bool): Whether ``'predictions'`` are the samples themselves.
+            out_dir (str): Folder for ``predictions.json`` (ActivityNet); nothing is written
+                without it.
+            formats (Sequence[str]): Further formats to write, see
+                :data:`tmx_plugin.exporters.FORMATS`.
+            frame_rate (float, optional): ``frameRate`` of the labelling configuration, which the
+                format ``'label-studio'`` counts frames at.
+
+        Returns:
+            dict: ``predictions``, of each video ``video`` (name), ``source`` (path), ``duration``
+            (seconds) and ``actions``, best first: ``label``, ``score`` and ``segment`` [start, end]
+            in seconds; ``visualization``; and ``failed``, the reason by the name of each input
+            that was left out.
+        """
+        predictions = [dict(video=sample.video_id, source=sample.source, duration=sample.duration,
+                            actions=self._actions(sample)) for sample in preds]
+        if out_dir:
+            detections = {each['video']: each['actions'] for each in predictions}
+            for name in dict.fromkeys(['activitynet', *formats]):
+                options = dict(frame_rate=frame_rate) if name == 'label-studio' else {}
+                export(detections, out_dir, name, **options)
+        return dict(predictions=preds if return_datasamples else predictions,
+                    visualization=visualization, failed=dict(self.failed))
+
+
+class _Batches:
+    """Batches of an iterator; with a length, so that a progress bar knows its end."""
+
+    def __init__(self, items: Iterator, batch_size: int, count: int, collate) -> None:
+        self.items, self.batch_size, self.count, self.collate = items, batch_size, count, collate
+
+    def __len__(self) -> int:
+        return -(-self.count // self.batch_size)
+
+    def __iter__(self) -> Iterator[dict]:
+        while batch := list(islice(self.items, self.batch_size)):
+            yield self.collate(batch)
+
+
+def find_config(name) -> str:
+    """Path of a config file, or of a config of this package by its name.
+
+    Raises:
+        FileNotFoundError: If there is neither; the message names the package's configs.
+    """
+    if os.path.isfile(name):
+        return str(name)
+    package = Path(__file__).resolve().parents[1]
+    known = {path.stem: path for folder in (package.parent / 'configs', package / '.mim/configs')
+             for path in folder.glob('[!_]*/*.py')}
+    stem = str(name).removesuffix('.py')
+    if stem not in known:
+        raise FileNotFoundError(f'{name}: neither a config file nor one of '
+                                f'{", ".join(sorted(known))}')
+    return str(known[stem])

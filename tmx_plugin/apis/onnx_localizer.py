@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network as an ONNX graph: written, checked, and run in the model's place."""
+import inspect
+import json
+import warnings
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from ..models.heads.temporal_maxer_head import flatten_levels
+from ..models.necks.temporal_maxer_neck import level_lengths
+from ..models.task_modules.postprocess import PostProcessCfg, postprocess_video
+from ..utils.files import atomic_write
+
+INPUTS, OUTPUTS = ('features', 'masks'), ('logits', 'segments', 'valid')
+TOLERANCE = 1e-4
+# Of times beyond 100 grid steps, float32 has no digits for the tolerance above.
+RELATIVE_TOLERANCE = 1e-6
+
+
+def _require(module: str):
+    try:
+        return __import__(module)
+    except ImportError as error:
+        raise ImportError(f'this needs {module}: pip install "tmx_plugin[onnx]"') from error
+
+
+class OnnxGraph(nn.Module):
+    """What is exported: neck, head and decoding, without post-processing.
+
+    Args:
+        model (TemporalMaxer): In evaluation mode.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, features: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Class logits, decoded segments and validity of all N points.
+
+        Args:
+            features (Tensor): ``(B, C, T)``, zero where not valid.
+            masks (Tensor): ``(B, T)`` bool.
+
+        Returns:
+            tuple: ``(B, N, K)`` before the sigmoid, ``(B, N, 2)`` in grid steps, ``(B, N)`` bool;
+            the points of the finest level first.
+        """
+        cls_logits, offsets, level_masks = self.model(features, masks=masks)
+        segments = []
+        for stride, level in zip(self.model.head.strides, offsets):
+            # From a length that tracing sees, so that T stays dynamic.
+            time = torch.arange(level.shape[-1], device=level.device) * float(stride)
+            segments.append(torch.stack(
+                (time - level[:, 0] * stride, time + level[:, 1] * stride), dim=-1))
+        logits, _, valid = flatten_levels(cls_logits, offsets, level_masks)
+        return logits, torch.cat(segments, dim=1), valid
+
+
+def export_onnx(model: nn.Module, path, classes: Optional[tuple] = None,
+                opset: int = 17) -> float:
+    """Write a model as an ONNX graph with dynamic batch and time, and check it.
+
+    Args:
+        model (TemporalMaxer): The model, on the CPU.
+        path (str | Path): The .onnx file; it appears only if the check passes.
+        classes (tuple[str], optional): Class names, stored in the graph's metadata.
+        opset (int): ONNX operator set.
+
+    Returns:
+        float: Largest absolute difference of class logits from the model's.
+
+    Raises:
+        ImportError: Without onnx or onnxruntime; names the extra that brings them.
+        RuntimeError: If ONNX Runtime's outputs differ from the model's by more than 1e-4 (for
+            segments: or a millionth of their time).
+    """
+    onnx = _require('onnx')
+    _require('onnxruntime')
+    graph = OnnxGraph(model).eval()
+    example = _example(model, batch=2, length=96)
+    dynamic = {name: {0: 'batch', (2 if name == 'features' else 1): 'time' if name in INPUTS
+                      else 'points'} for name in (*INPUTS, *OUTPUTS)}
+    # Newer torch exports by another way unless told not to; that one needs a further package.
+    options = {'dynamo': False} if 'dynamo' in inspect.signature(
+        torch.onnx.export).parameters else {}
+    with atomic_write(path, 'wb') as file, torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.onnx.export(graph, example, file.name, input_names=list(INPUTS),
+                          output_names=list(OUTPUTS), dynamic_axes=dynamic, opset_version=opset,
+                          **options)
+        exported = onnx.load(file.name)
+        onnx.helper.set_model_props(exported, {'classes': json.dumps(list(classes or ()))})
+        onnx.checker.check_model(exported)
+        onnx.save(exported, file.name)
+        return _check(graph, file.name)
+
+
+def _example(model: nn.Module, batch: int, length: int) -> tuple[Tensor, Tensor]:
+    """Features and masks of videos of different lengths."""
+    generator = torch.Generator().manual_seed(batch * length)
+    lengths = torch.linspace(length, max(length * 0.6, 1), batch).long()
+    masks = torch.arange(length) < lengths[:, None]
+    features = torch.randn(batch, model.neck.in_channels, length, generator=generator)
+    return features * masks[:, None], masks
+
+
+def _check(graph: OnnxGraph, path) -> float:
+    """Compare with ONNX Runtime at several batch sizes and lengths, odd and short ones too."""
+    session, worst = _session(path), 0.
+    for batch, length in ((1, 96), (1, 1), (3, 213), (2, 500)):
+        inputs = _example(graph.model, batch, length)
+        expected = graph(*inputs)
+        found = session.run(None, {name: x.numpy() for name, x in zip(INPUTS, inputs)})
+        for name, want, got in zip(OUTPUTS, expected, found):
+            want = want.numpy()
+            rtol = RELATIVE_TOLERANCE if name == 'segments' else 0
+            if want.shape != got.shape or not np.allclose(got, want, rtol=rtol, atol=TOLERANCE):
+                raise RuntimeError(
+                    f'{path}: at batch {batch} and length {length}, ONNX Runtime gives {name} '
+                    f'{got.shape} that differ from the model\'s {want.shape} by more than '
+                    f'{TOLERANCE:g}')
+        worst = max(worst, float(np.abs(found[0] - expected[0].numpy()).max()))
+    return worst
+
+
+def _session(path):
+    return _require('onnxruntime').InferenceSession(
+        str(path), providers=['CPUExecutionProvider'])
+
+
+class OnnxLocalizer:
+    """An exported network in the place of the model: the same data in, the same samples out.
+
+    Args:
+        cfg (Config): Config the network was exported from; gives the post-processing.
+        path (str | Path): The .onnx file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not one that :func:`export_onnx` wrote.
+    """
+
+    backbone = None
+
+    def __init__(self, cfg: Config, path) -> None:
+        if not Path(path).is_file():
+            raise FileNotFoundError(f'{path}: no such file')
+        self.cfg = cfg
+        self.session = _session(path)
+        found = tuple(x.name for x in (*self.session.get_inputs(), *self.session.get_outputs()))
+        if found != (*INPUTS, *OUTPUTS):
+            raise ValueError(f'{path}: expected the inputs and outputs {(*INPUTS, *OUTPUTS)}, '
+                             f'found {found}')
+        self.postprocess_cfg = PostProcessCfg(**(cfg.model.get('test_cfg') or {}))
+        self.num_levels = len(cfg.model.head.regression_ranges)
+        classes = json.loads(self.session.get_modelmeta().custom_metadata_map.get('classes', '[]'))
+        self.dataset_meta = dict(classes=tuple(classes)) if classes else {}
+
+    def test_step(self, data: dict) -> list:
+        """Segments of a batch.
+
+        Args:
+            data (dict): ``inputs``, features (T_i, C), and their ``data_samples``.
+
+        Returns:
+            list[ActionDataSample]: The samples, with ``pred_instances`` in seconds.
+        """
+        for features, sample in zip(data['inputs'], data['data_samples']):
+            features = np.asarray(features, dtype=np.float32)
+            # One by one, because in a batch the padding is part of what the network sees.
+            logits, segments, _ = self.session.run(None, {
+                'features': features.T[None], 'masks': np.ones((1, len(features)), dtype=bool)})
+            meta = {key: sample.metainfo[key] for key in (
+                'feature_stride', 'offset_frames', 'fps', 'duration')}
+            segments, scores, labels = postprocess_video(
+                torch.from_numpy(logits[0]), torch.from_numpy(segments[0]),
+                cfg=self.postprocess_cfg,
+                level_lengths=level_lengths(len(features), self.num_levels), **meta)
+            sample.pred_instances = InstanceData(segments=segments, scores=scores, labels=labels)
+        return data['data_samples']

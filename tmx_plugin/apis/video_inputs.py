@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a video or a feature file to what a localizer takes, as its config says."""
+from pathlib import Path
+from typing import Optional
+
+from mmaction.registry import DATASETS
+from mmengine.config import Config
+from mmengine.dataset import Compose
+
+from ..datasets.feature_checks import check_side_files
+from ..datasets.feature_io import read_features
+from ..features.clip_features import ClipBackbone
+from ..features.extractor import FeatureExtractor
+from ..features.frame_pipeline import FramePipeline
+from ..features.storage import VIDEO_SUFFIXES, read_side_file
+
+
+class VideoInputs:
+    """Makes a model's input of the file of one video or of its features.
+
+    Args:
+        cfg (Config): Config of the localizer. Its test data set says which frames the features
+            stand for (``feature_stride``, ``offset_frames``, ``fps``) and how files are read.
+        fps (float, optional): Frames a second of the videos whose features have no side file.
+        device (str): Where the recognizer runs.
+    """
+
+    def __init__(self, cfg: Config, fps: Optional[float] = None, device: str = 'cpu') -> None:
+        settings = dict(cfg.test_dataloader.dataset)
+        # Nothing is read: the data set is asked how it would.
+        dataset = DATASETS.build({**settings, 'lazy_init': True})
+        self.cfg = cfg
+        self.dataset = dataset
+        self.device = device
+        self.pipeline = Compose(settings.get('pipeline') or [
+            dict(type='LoadFeatures'), dict(type='PackTALInputs')])
+        self.fps = fps or dataset.fps
+        self.extractor = None
+
+    def use_recognizer(self, config, checkpoint: Optional[str] = None, batch_size: int = 8) -> None:
+        """Take videos, through the recognizer the model's features were made with.
+
+        Args:
+            config (str | Path | Config): Its config, see :class:`FeatureExtractor`.
+            checkpoint (str, optional): Its weights.
+            batch_size (int): Clips at once.
+        """
+        self.extractor = FeatureExtractor.from_config(
+            config, checkpoint, fps=self.fps, device=self.device, batch_size=batch_size,
+            **self._clips())
+
+    def use_backbone(self, backbone: ClipBackbone) -> None:
+        """Take videos, through the backbone that is part of the model.
+
+        ``frame_pipeline`` of the config is what resizes and crops the frames for it.
+
+        Raises:
+            ValueError: If its clips are not those of the config's data set.
+        """
+        geometry = backbone.geometry
+        if dict(clip_len=geometry.clip_len, stride=geometry.stride) != self._clips():
+            raise ValueError(
+                f'the backbone of the model looks at clips of {geometry.clip_len} frames every '
+                f'{geometry.stride}, but the data set of the config says {self._clips()}')
+        self.extractor = FeatureExtractor(
+            backbone, FramePipeline(self.cfg.get('frame_pipeline') or []), fps=self.fps)
+
+    def _clips(self) -> dict:
+        return dict(clip_len=round(2 * self.dataset.offset_frames),
+                    stride=round(self.dataset.feature_stride))
+
+    def __call__(self, source: tuple) -> dict:
+        """Read one input.
+
+        Args:
+            source (tuple[str, Path]): Name and path of a video or a feature file.
+
+        Returns:
+            dict: ``inputs`` (T, C) and ``data_samples``, as from the data set's pipeline; the
+            sample's ``source`` is the path.
+
+        Raises:
+            ValueError: If the input does not fit the config, or lacks what has to be known.
+        """
+        name, path = source
+        results = self._from_video(path) if path.suffix.lower() in VIDEO_SUFFIXES else (
+            self._from_features(name, path))
+        data = self.pipeline(dict(
+            results,
+            video_id=name,
+            feature_paths=[str(path)],
+            layout=self.dataset.layout,
+            channels=self.dataset.channels,
+            sample_stride=self.dataset.sample_stride,
+            feature_stride=self.dataset.feature_stride * self.dataset.sample_stride,
+            offset_frames=self.dataset.offset_frames))
+        data['data_samples'].set_metainfo(dict(source=str(path)))
+        return data
+
+    def _from_video(self, path: Path) -> dict:
+        if self.extractor is None:
+            raise ValueError(f'{path}: a video needs the recognizer that makes its features; this '
+                             'model takes extracted features')
+        features, info = self.extractor(str(path))
+        return dict(feature_cache={str(path): features}, fps=info['fps'],
+                    duration=info['duration'])
+
+    def _from_features(self, name: str, path: Path) -> dict:
+        side = read_side_file(path) or {}
+        fps = side.get('fps') or self.fps
+        if fps is None:
+            raise ValueError(f'{path}: has no side file {path.stem}.json that tells the frame rate '
+                             'of the video; give fps')
+        if side:
+            check_side_files([dict(video_id=name, feature_paths=[str(path)], fps=self.fps or fps)],
+                             feature_stride=self.dataset.feature_stride,
+                             offset_frames=self.dataset.offset_frames)
+        features = read_features(path, self.dataset.layout)
+        # Without a side file the video is taken to end with the last clip.
+        clips_end = ((len(features) - 1) * self.dataset.feature_stride
+                     + 2 * self.dataset.offset_frames) / fps
+        return dict(feature_cache={str(path): features}, fps=fps,
+                    duration=side.get('duration', clips_end))

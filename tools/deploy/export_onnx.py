@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write a localizer as an ONNX graph, and check it against ONNX Runtime.
+
+Batch and time are dynamic. Inputs: features (B, C, T) float32 and masks (B, T) bool. Outputs, over
+the N points of all levels: logits (B, N, K) before the sigmoid, segments (B, N, 2) in grid steps,
+valid (B, N) bool. tools/infer.py takes the file in the place of a checkpoint.
+"""
+import argparse
+import sys
+
+
+def parse_args(argv=None):
+    from mmengine.config import DictAction  # without torch, so -h stays quick
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config of the localizer')
+    parser.add_argument('checkpoint', help='its weights')
+    parser.add_argument('out', help='the .onnx file to write')
+    parser.add_argument('--opset', type=int, default=17, help='ONNX operator set (17)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help='overrides of the config')
+    return parser.parse_args(argv)
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+
+    from tmx_plugin.apis import init_localizer
+    from tmx_plugin.apis.onnx_localizer import export_onnx
+
+    try:
+        model = init_localizer(args.config, args.checkpoint, cfg_options=args.cfg_options)
+        difference = export_onnx(model, args.out, model.dataset_meta.get('classes'), args.opset)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        print(f'export_onnx: {error}', file=sys.stderr)
+        return 1
+    print(f'{args.out}: ONNX Runtime gives the same class logits to {difference:.1e}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

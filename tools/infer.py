@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which actions, from when to when: localize actions in videos or feature files.
+
+OUT/predictions.json is in ActivityNet's format. Exit status: 0 when all inputs were used, 1 when
+some could not be.
+
+Examples::
+
+    python tools/infer.py video.mp4 thumos_i3d checkpoint.pth --recognizer i3d.py i3d.pth --out out
+    python tools/infer.py features/ my_config.py model.onnx --fps 30 --format csv srt --out out
+"""
+import argparse
+import sys
+
+FORMATS = ('csv', 'srt', 'vtt', 'label-studio')
+
+
+def parse_args(argv=None):
+    from mmengine.config import DictAction  # without torch, so -h stays quick
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('input', help='a video, a feature file, a folder of either, or a .txt list')
+    parser.add_argument('config', help='config of the localizer: a file, or a name of this package')
+    parser.add_argument('checkpoint', help='its weights, or an exported .onnx')
+    parser.add_argument('--out', required=True, help='folder for the results')
+    parser.add_argument(
+        '--recognizer', nargs='+', metavar=('CONFIG', 'CKPT'),
+        help='what makes features of videos: a config (file or mmaction::recognition/...) and its '
+        'weights; without weights they are random')
+    parser.add_argument('--fps', type=float, help='frame rate that the features stand for')
+    parser.add_argument('--score-thr', type=float, default=0., help='least score (0: all)')
+    parser.add_argument('--top-k', type=int, help='most segments of a video (default: all)')
+    parser.add_argument('--classes', nargs='+', metavar='NAME', help='only these classes')
+    parser.add_argument('--format', nargs='+', choices=FORMATS, default=[],
+                        help='formats to write beside ActivityNet json')
+    parser.add_argument('--frame-rate', type=float,
+                        help="label-studio: the labelling configuration's frameRate")
+    parser.add_argument('--timeline', action='store_true', help='draw VIDEO.png')
+    parser.add_argument('--clip', action='store_true',
+                        help='write VIDEO.preview.mp4, with the current actions on its frames')
+    parser.add_argument('--draw-score-thr', type=float, default=0.3,
+                        help='least score of what --timeline and --clip show (0.3)')
+    parser.add_argument('--batch-size', type=int, default=1, help='videos at once (1)')
+    parser.add_argument('--clip-batch-size', type=int, default=8,
+                        help='clips that go through the recognizer at once (8)')
+    parser.add_argument('--device', help='default: a GPU where there is one, else cpu')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help="overrides of the localizer's config")
+    args = parser.parse_args(argv)
+    if args.recognizer and len(args.recognizer) > 2:
+        parser.error('--recognizer takes a config and a checkpoint')
+    if 'label-studio' in args.format and not args.frame_rate:
+        parser.error('--format label-studio needs --frame-rate')
+    return args
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+
+    from tmx_plugin.apis import TALInferencer
+
+    recognizer, weights = (*(args.recognizer or ()), None, None)[:2]
+    try:
+        inferencer = TALInferencer(
+            args.config, args.checkpoint, args.device, recognizer=recognizer,
+            recognizer_weights=weights, fps=args.fps, cfg_options=args.cfg_options,
+            clip_batch_size=args.clip_batch_size)
+        result = inferencer(
+            args.input, batch_size=args.batch_size, skip_broken=True, score_thr=args.score_thr,
+            top_k=args.top_k, only=args.classes, timeline=args.timeline, clip=args.clip,
+            vis_out_dir=args.out, vis_score_thr=args.draw_score_thr, out_dir=args.out,
+            formats=args.format, frame_rate=args.frame_rate)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        print(f'infer: {error}', file=sys.stderr)
+        return 1
+    for each in result['predictions']:
+        best = ', '.join('{label} {segment[0]:.1f}-{segment[1]:.1f} s ({score:.2f})'.format(**found)
+                         for found in each['actions'][:3])
+        print(f'{each["video"]}: {len(each["actions"])} segments{": " if best else ""}{best}')
+    for name, reason in result['failed'].items():
+        print(f'{name}: FAILED: {reason}', file=sys.stderr)
+    print(f'written to {args.out}')
+    return int(bool(result['failed']))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
