@@ -40,7 +40,13 @@ $(WORK)/last_checkpoint: .venv/.package data/synthetic/annotations/synthetic.jso
 
 demo: $(WORK)/last_checkpoint
 	$(BIN)/mim test mmaction2 $(CONFIG) --checkpoint "$$(cat $(WORK)/last_checkpoint)" --gpus 0 \
-		--work-dir $(WORK)
+		--work-dir $(WORK) --cfg-options test_evaluator.out_file=$(WORK)/predictions.json \
+		test_evaluator.classwise=True
+	@$(BIN)/python tools/analysis/plot_timeline.py $(WORK)/predictions.json \
+		data/synthetic/annotations/synthetic.json --out $(WORK)/timelines --videos val_0000 \
+		>/dev/null
+	@echo "Predictions: $(WORK)/predictions.json"
+	@echo "Timeline:    $(WORK)/timelines/val_0000.png"
 
 clean-env:
 	rm -rf .venv
