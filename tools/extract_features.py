@@ -6,6 +6,11 @@ so to the datasets. Exit status: 0 when every video has its features, 1 when som
 """
 import argparse
 import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
 
 
 def parse_args(argv=None):
@@ -44,8 +49,6 @@ def parse_args(argv=None):
 
 def main(argv=None) -> int:
     args = parse_args(argv)
-
-    from pathlib import Path
 
     from mmengine.device import get_device
     from mmengine.registry import init_default_scope

@@ -11,6 +11,11 @@ Examples::
 """
 import argparse
 import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
 
 FORMATS = ('csv', 'srt', 'vtt', 'label-studio')
 

@@ -4,6 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
+
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)

@@ -7,6 +7,11 @@ valid (B, N) bool. tools/infer.py takes the file in the place of a checkpoint.
 """
 import argparse
 import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
 
 
 def parse_args(argv=None):
