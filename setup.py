@@ -79,7 +79,7 @@ setup(
     packages=find_packages(include=['tmx_plugin', 'tmx_plugin.*']),
     include_package_data=True,
     install_requires=[
-        'torch>=2.0', 'numpy>=1.22', 'mmengine>=0.10.0,<1.0.0', 'mmaction2>=1.1.0,<2.0.0',
+        'torch>=2.1', 'numpy>=1.22', 'mmengine>=0.10.0,<1.0.0', 'mmaction2>=1.1.0,<2.0.0',
         # imported by MMAction2 1.2.0, which does not declare it
         'importlib_metadata',
         'matplotlib>=3.7', 'scipy>=1.8', 'jinja2>=3.0', 'rich>=12.0',

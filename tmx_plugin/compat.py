@@ -143,6 +143,21 @@ def allow_mmengine_checkpoints() -> None:
           for core in ('_core', 'core') for name in ('_reconstruct', 'scalar'))])
 
 
+def keep_optimizer_out_of_compilation() -> None:
+    """Let ``compile=True`` of a config work: compile the network, not the optimizer.
+
+    What: MMEngine compiles the whole ``train_step``; tracing the optimizer's parameter groups, which
+    its constructor makes, ends in an internal error of torch.compile.
+    Versions: mmengine 0.10.7 with torch 2.13.
+    Why: the optimizer's step is a handful of fused kernels already.
+    Link: https://mmengine.readthedocs.io/en/latest/common_usage/speed_up_training.html
+    """
+    import torch
+    from mmengine.optim import OptimWrapper
+    if not getattr(OptimWrapper.update_params, '_torchdynamo_disable', False):
+        OptimWrapper.update_params = torch.compiler.disable(OptimWrapper.update_params)
+
+
 def apply() -> None:
     """Apply every work-around; safe to call again."""
     require_mmcv()
@@ -150,6 +165,7 @@ def apply() -> None:
     stub_missing_drn()
     quiet_mmcv_lite()
     allow_mmengine_checkpoints()
+    keep_optimizer_out_of_compilation()
 
 
 apply()

@@ -22,7 +22,8 @@ def parse_args(argv=None):
         '--resume', nargs='?', const='auto', metavar='CHECKPOINT',
         help='resume from this checkpoint, or without a value from the last one in the work '
         'directory')
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision (GPU)')
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision: float16 on a '
+                        'GPU, bfloat16 on a CPU')
     parser.add_argument('--no-validate', action='store_true', help='train without validation')
     parser.add_argument(
         '--auto-scale-lr', action='store_true',
@@ -45,11 +46,12 @@ def parse_args(argv=None):
 
 def merge_args(cfg, args) -> None:
     """Apply the options that concern training to the config."""
+    from tmx_plugin.engine import launch
+
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
-        cfg.optim_wrapper.type = 'AmpOptimWrapper'
-        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+        launch.use_mixed_precision(cfg)
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from tmx_plugin.engine import launch
@@ -63,7 +64,9 @@ def merged(repo, name, *options):
 
 def test_training_options(repo):
     cfg = merged(repo, 'train', '--amp', '--no-validate', '--resume', '--auto-scale-lr')
-    assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale='dynamic')
+    expected = (dict(type='AmpOptimWrapper', loss_scale='dynamic') if torch.cuda.is_available()
+                else dict(type='CPUAmpOptimWrapper'))
+    assert cfg.optim_wrapper == expected
     assert cfg.val_cfg is None and cfg.resume and cfg.load_from is None
     assert cfg.auto_scale_lr.enable and 'randomness' not in cfg
     assert merged(repo, 'train', '--resume', 'a.pth').load_from == 'a.pth'

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-from . import file_backend, hooks  # noqa: F401
+from . import cpu_amp, file_backend, hooks  # noqa: F401

@@ -91,10 +91,17 @@ def prepare_cpu(cfg: Config) -> None:
         find_unused_parameters=cfg.get('find_unused_parameters', False))
 
 
+def use_mixed_precision(cfg: Config) -> None:
+    """Train in float16 with loss scaling on a GPU, in bfloat16 on a CPU."""
+    if torch.cuda.is_available():
+        cfg.optim_wrapper.type = 'AmpOptimWrapper'
+        cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    else:
+        cfg.optim_wrapper.type = 'CPUAmpOptimWrapper'
+
+
 def build_runner(cfg: Config) -> Runner:
     """Build the runner of a config, on whatever devices there are."""
-    if cfg.optim_wrapper.get('type') == 'AmpOptimWrapper' and not torch.cuda.is_available():
-        raise LaunchError('Mixed precision (--amp) needs a GPU; leave the option out on a CPU.')
     prepare_cpu(cfg)
     if 'runner_type' in cfg:
         from mmaction.registry import RUNNERS

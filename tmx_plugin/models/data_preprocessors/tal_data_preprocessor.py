@@ -20,6 +20,7 @@ class TALDataPreprocessor(BaseDataPreprocessor):
         super().__init__(non_blocking=non_blocking)
         self.pad_to = pad_to
 
+    @torch.compiler.disable  # MMEngine compiles a whole step; data samples are not tensors
     def forward(self, data: dict, training: bool = False) -> dict:
         """Collate to the model's arguments.
 

@@ -129,11 +129,10 @@ class TemporalMaxerHead(BaseModule):
         """The N points of levels of the given lengths."""
         return pyramid_points(lengths, self.strides, self.regression_ranges, device)
 
-    def loss(self, feats: Sequence[Tensor], masks: Sequence[Tensor], data_samples: list
-             ) -> dict[str, Tensor]:
+    @torch.compiler.disable  # shapes differ from batch to batch: only the network is compiled
+    def loss(self, outputs: HeadOutputs, data_samples: list) -> dict[str, Tensor]:
         """Losses of a batch whose samples hold ``gt_instances`` (segments on the grid, labels)."""
-        gt_instances = [sample.gt_instances for sample in data_samples]
-        return self.loss_by_feat(*self(feats, masks), gt_instances)
+        return self.loss_by_feat(*outputs, [sample.gt_instances for sample in data_samples])
 
     def loss_by_feat(self, cls_logits: Sequence[Tensor], offsets: Sequence[Tensor],
                      masks: Sequence[Tensor], gt_instances: Sequence[InstanceData]
@@ -168,11 +167,12 @@ class TemporalMaxerHead(BaseModule):
             weight = loss_cls.detach() / loss_reg.detach().clamp(min=0.01)
         return dict(loss_cls=loss_cls, loss_reg=loss_reg * weight, num_pos=num_pos.float())
 
-    def predict(self, feats: Sequence[Tensor], masks: Sequence[Tensor], data_samples: list,
-                cfg: PostProcessCfg) -> list:
+    @torch.compiler.disable
+    def predict(self, outputs: HeadOutputs, data_samples: list, cfg: PostProcessCfg) -> list:
         """Put ``pred_instances``, segments in seconds, into the data samples of a batch."""
+        masks = outputs[2]
         points = self.points([level.shape[-1] for level in masks], masks[0].device)
-        logits, offsets, valid = flatten_levels(*self(feats, masks))
+        logits, offsets, valid = flatten_levels(*outputs)
         segments = decode_segments(offsets.float(), points)  # (B, N, 2) grid
         for i, sample in enumerate(data_samples):
             segments_sec, scores, labels = postprocess_video(

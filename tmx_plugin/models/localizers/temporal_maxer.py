@@ -82,6 +82,8 @@ class TemporalMaxer(BaseModel):
             seconds, ``scores`` and ``labels`` (M, ), best first; each video gets what it gets
             alone.
         """
+        if mode not in ('tensor', 'loss', 'predict'):
+            raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
         if inputs.ndim == 5:
             if self.backbone is None:
                 raise ValueError('frames need a model with a backbone; this one takes features '
@@ -89,11 +91,10 @@ class TemporalMaxer(BaseModel):
             inputs, masks = self.backbone(inputs, masks)
         elif masks is None:
             masks = inputs.new_ones(inputs.shape[0], inputs.shape[2], dtype=torch.bool)
-        if mode == 'tensor':
-            return self.head(*self.neck(inputs, masks))
+        lengths = masks.sum(1).tolist() if mode == 'predict' else None
+        outputs = self.head(*self.neck(inputs, masks, lengths))
         if mode == 'loss':
-            return self.head.loss(*self.neck(inputs, masks), data_samples)
+            return self.head.loss(outputs, data_samples)
         if mode == 'predict':
-            feats, level_masks = self.neck(inputs, masks, lengths=masks.sum(1).tolist())
-            return self.head.predict(feats, level_masks, data_samples, self.postprocess_cfg)
-        raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
+            return self.head.predict(outputs, data_samples, self.postprocess_cfg)
+        return outputs
