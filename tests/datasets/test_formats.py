@@ -13,7 +13,6 @@ from tmx_plugin.datasets.annotations import read_annotations
 from tmx_plugin.datasets.errors import DataError
 from tmx_plugin.datasets.formats.epic import frame_to_seconds
 from tmx_plugin.datasets.formats.files import parse_seconds, video_name
-from tmx_plugin.exporters.label_studio import write_label_studio
 
 
 def write(path, content):
@@ -240,59 +239,6 @@ def test_listed_split(tmp_path):
         formats.listed_split(['a'], path=path)
 
 
-def task(name, *results, **more):
-    return {'data': {'video': f'/data/upload/1/0a1b2c3d-{name}.mp4'}, 'annotations': [
-        {'result': [{'from_name': 'l', 'to_name': 'video', 'type': 'timelinelabels',
-                     'value': {'ranges': [{'start': a, 'end': b}], 'timelinelabels': labels}}
-                    for a, b, labels in results], **more}]}
-
-
-def test_label_studio(tmp_path):
-    second = task('b', (1, 24, ['x', 'y']))
-    second['annotations'].append({'was_cancelled': True, 'result': []})
-    second['annotations'][0]['result'].append({'type': 'choices', 'value': {}})
-    path = write(tmp_path / 'ls.json', [
-        task('a', (25, 48, ['x'])), second, {'data': {'video': 'c.mp4'}, 'annotations': []}])
-    videos = formats.VideoInfo([write(tmp_path / 'd.json', {'a': 9, 'b': 8})])
-    document = formats.read_label_studio([path], fps=24, videos=videos)
-    # Frame 1 starts at 0 s, and the last frame is part of the range.
-    assert document.database['a']['annotations'] == [{'label': 'x', 'segment': [1., 2.]}]
-    assert [item['label'] for item in document.database['b']['annotations']] == ['x', 'y']
-    assert document.database['b']['annotations'][0]['segment'] == [0., 1.]
-    assert document.notes == ['1 tasks without an annotation were skipped: c']
-
-
-def test_label_studio_predictions_on_request(tmp_path):
-    # What the project's own exporter writes: (a - 1) / rate to b / rate.
-    detections = {'a': [{'label': 'x', 'score': .5, 'segment': [1., 2.5]}]}
-    path = write_label_studio(detections, tmp_path / 'ls.json', frame_rate=24,
-                              video_urls={'a': 'http://host/a.mp4'})
-    options = dict(fps=24, videos=formats.VideoInfo([write(tmp_path / 'd.json', {'a': 9})]))
-    document = formats.read_label_studio([path], predictions=True, **options)
-    assert document.database['a']['annotations'] == [{'label': 'x', 'segment': [1., 2.5]}]
-    with pytest.raises(DataError, match='at least one task with an annotation'):
-        formats.read_label_studio([path], **options)
-
-
-@pytest.mark.parametrize('content, message', [
-    ({'tasks': []}, 'a list of tasks, found dict'), ([], 'a list of tasks, found none'),
-    ([{'data': {}}], 'data.video in task 0'),
-    ([{'data': {'video': 'a.mp4'}, 'annotations': 3}], 'video a: .*annotations'),
-    ([{'data': {'video': 'a.mp4'}}], 'at least one task with an annotation'),
-    ([task('a', (0, 5, ['x']))], 'frames counted from 1'),
-    ([task('a', ('1', 5, ['x']))], 'a range with start and end in frames'),
-    ([task('a', (9, 5, ['x']))], 'end is not before its start'),
-    ([task('a', (1, 5, [None]))], 'a label'),
-    ([task('a', (1, math.nan, ['x']))], 'finite and not negative'),
-    ([task('a', (1, 5, ['x'])), task('a', (1, 5, ['x']))], 'one task a video')])
-def test_label_studio_errors(tmp_path, content, message):
-    path = write(tmp_path / 'ls.json', content)
-    videos = formats.VideoInfo([write(tmp_path / 'd.json', {'a': 9})])
-    with pytest.raises(DataError, match=message) as error:
-        formats.read_label_studio([path], fps=24, videos=videos)
-    assert 'ls.json' in str(error.value)
-
-
 def test_durations_from_side_file_length_and_csv_of_frames(tmp_path):
     np.save(tmp_path / 'a.npy', np.zeros((10, 2), np.float32))
     np.save(tmp_path / 'b.npy', np.zeros((10, 2), np.float32))
@@ -346,7 +292,7 @@ def test_detect_format(actionformer, tmp_path):
     for number, (content, name) in enumerate([
             (database(a=video(('x', 0, 1, {}))), 'opentad'),
             ({'version': 'MultiThumos-30fps', **{'database': {}}}, 'multithumos'),
-            ([task('a')], 'label-studio')]):
+            ([{'data': {'video': 'a.mp4'}}], 'label-studio')]):
         cases.append((write(tmp_path / f'{number}.json', content), name))
     cases += [(write(tmp_path / 'a.csv', 'label,video,end,start\n'), 'csv'),
               (write(tmp_path / 'b.csv', 'narration_id,video,start,stop,verb,noun\n'), 'epic')]
@@ -374,3 +320,11 @@ def test_oddities_are_noted(tmp_path):
     assert [note.split(' (')[0] for note in document.notes[1:]] == [
         '1 segments end at or before their start', '2 segments end after their video',
         '1 segments start at or after the end of their video']
+
+
+def test_csv_with_line_breaks_in_quotes_and_windows_line_ends(tmp_path):
+    path = tmp_path / 'my.csv'
+    path.write_bytes(b'video,note,start,end,label,duration\r\na,"two\r\nlines",0,1,x,9\r\n'
+                     b'\r\na,,3,2,x,9\r\n')
+    with pytest.raises(DataError, match='my.csv:5: video a: .* not before its start'):
+        formats.read_csv([path], videos=formats.VideoInfo())

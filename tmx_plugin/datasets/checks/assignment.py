@@ -25,7 +25,6 @@ class Coverage:
         ranges (list[tuple]): Regression range of each level, grid steps.
         half_length (np.ndarray): (S,) half the lengths of all segments, grid steps: the distance
             that a point at the centre of a segment has to reach.
-        seconds (np.ndarray): (S,) lengths in seconds.
         matched (np.ndarray): (S,) bool, whether any point learns the segment's class.
         per_level (list[int]): Number of segments with such a point on each level.
         points (int): Number of points, over all videos and levels.
@@ -34,7 +33,6 @@ class Coverage:
 
     ranges: list
     half_length: np.ndarray
-    seconds: np.ndarray
     matched: np.ndarray
     per_level: list
     points: int = 0
@@ -55,9 +53,8 @@ def measure_coverage(data_list, lengths, ranges, *, center_radius=1.5) -> Covera
         level suit a segment and no shorter one does there.
     """
     strides = [2 ** level for level in range(len(ranges))]
-    half, seconds, matched = [], [], []
-    coverage = Coverage(list(ranges), np.zeros(0), np.zeros(0), np.zeros(0, dtype=bool),
-                        [0] * len(ranges))
+    half, matched = [], []
+    coverage = Coverage(list(ranges), np.zeros(0), np.zeros(0, dtype=bool), [0] * len(ranges))
     for info in data_list:
         if info['video_id'] not in lengths:
             continue
@@ -72,10 +69,8 @@ def measure_coverage(data_list, lengths, ranges, *, center_radius=1.5) -> Covera
             coverage.per_level[level] += int(hits[level].sum())
         matched.append(torch.stack([hits[level] for level in range(len(ranges))]).any(0).numpy())
         half.append((grid[:, 1] - grid[:, 0]).numpy() / 2)
-        seconds.append(info['segments_sec'][:, 1] - info['segments_sec'][:, 0])
     if half:
-        coverage.half_length, coverage.seconds, coverage.matched = (
-            np.concatenate(parts) for parts in (half, seconds, matched))
+        coverage.half_length, coverage.matched = np.concatenate(half), np.concatenate(matched)
     return coverage
 
 
@@ -130,7 +125,7 @@ def coverage_findings(coverage: Coverage, data_list, lengths, *, center_radius=1
         level = 'error' if unmatched > 0.5 * total else 'warning'
         findings.append(Finding(level, 'ranges', f'{unmatched} of {total} segments get no '
                                 'positive point: none near their centre lies on a level whose '
-                                'regression range suits them'))
+                                'regression range suits them, or shorter segments have it'))
     last = 2 ** (len(coverage.ranges) - 1)
     too_long = float(np.mean(coverage.half_length > LONG_STRIDES * last))
     if too_long > 0.01:

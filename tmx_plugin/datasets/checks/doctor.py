@@ -283,9 +283,8 @@ def compare_splits(reports) -> list:
 
 
 def duration_stats(report) -> Optional[np.ndarray]:
-    """Quantiles 0, .05, .5, .95, 1 of segment durations in seconds, None without segments."""
-    seconds = [info['segments_sec'] for info in report.data_list if len(info['labels'])]
-    if not seconds:
-        return None
-    segments = np.concatenate(seconds)
-    return np.quantile(segments[:, 1] - segments[:, 0], [0, .05, .5, .95, 1])
+    """Quantiles 0, .05, .5, .95, 1 of the lengths of segments that have one, in seconds."""
+    segments = np.concatenate([np.zeros((0, 2)), *(x['segments_sec'] for x in report.data_list)])
+    seconds = segments[:, 1] - segments[:, 0]
+    seconds = seconds[seconds > 0]
+    return np.quantile(seconds, [0, .05, .5, .95, 1]) if len(seconds) else None

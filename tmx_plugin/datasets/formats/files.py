@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading text, json and csv files with errors that say what is wrong where."""
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -73,24 +74,26 @@ def read_rows(path, required, alternative=None):
     Raises:
         FormatError: If the columns or all rows are missing, or a row has too few fields.
     """
-    lines = read_text(path).splitlines()
+    text = read_text(path)
     wanted = [set(columns) for columns in (required, alternative) if columns]
     for delimiter in ',;\t':
-        header = [name.strip() for name in next(csv.reader(lines[:1], delimiter=delimiter))]
+        # A field in quotes may hold line breaks: the reader sees the text, not lines.
+        reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
+        header = [name.strip() for name in next(reader)]
         if any(columns <= set(header) for columns in wanted):
             break
     else:
         expected = ' or '.join(','.join(columns) for columns in (required, alternative) if columns)
-        raise FormatError(path, f'a header with the columns {expected}', repr(lines[0][:200]))
-    reader = csv.reader(lines[1:], delimiter=delimiter)
+        raise FormatError(path, f'a header with the columns {expected}',
+                          repr(text.splitlines()[0][:200]))
     rows = []
     for fields in reader:
         if not any(value.strip() for value in fields):
             continue
-        line = reader.line_num + 1
         if len(fields) < len(header):
-            raise FormatError(f'{path}:{line}', f'{len(header)} fields', len(fields))
-        rows.append((line, {name: value.strip() for name, value in zip(header, fields)}))
+            raise FormatError(f'{path}:{reader.line_num}', f'{len(header)} fields', len(fields))
+        rows.append((reader.line_num,
+                     {name: value.strip() for name, value in zip(header, fields)}))
     if not rows:
         raise FormatError(path, 'at least one row below the header', 'none')
     return rows
