@@ -9,6 +9,7 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     epoch_seed=dict(type='EpochSeedHook'),
+    data_check=dict(type='DataCheckHook'),
     load_checkpoint=dict(type='TALCheckpointHook', strict=True),
     ema=dict(type='TALEMAHook', momentum=0.001, update_buffers=True),
     # The rule must be given: MMEngine cannot guess it from this metric's name.

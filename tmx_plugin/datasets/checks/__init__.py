@@ -5,6 +5,7 @@ The cheap ones run whenever a dataset is built; ``tools/data/check_dataset.py`` 
 """
 from .findings import Finding, report_findings
 from .geometry import length_findings
-from .segments import class_findings, segment_findings
+from .segments import class_count_findings, class_findings, segment_findings
 
-__all__ = ['Finding', 'class_findings', 'length_findings', 'report_findings', 'segment_findings']
+__all__ = ['Finding', 'class_count_findings', 'class_findings', 'length_findings',
+           'report_findings', 'segment_findings']

@@ -17,7 +17,12 @@ from .assignment import Coverage, coverage_findings, measure_coverage
 from .features import FeatureFacts, feature_findings, read_all
 from .findings import Finding, some
 from .geometry import length_findings
-from .segments import class_findings, grid_segments, segment_findings
+from .segments import (
+    class_count_findings,
+    class_findings,
+    grid_segments,
+    segment_findings,
+)
 
 SPLITS = ('train', 'val', 'test')
 
@@ -182,9 +187,8 @@ def _find_classes(dataset, videos, model, report):
         report.add('error', 'classes', f'{len(unknown)} labels of the annotations are not in the '
                    f'class list: ' + some([f'{name!r} ({count} segments)'
                                            for name, count in unknown.items()], 10), unknown)
-    if model.num_classes is not None and classes and len(classes) != model.num_classes:
-        report.add('error', 'classes', f'expected {model.num_classes} classes '
-                   f'(model.head.num_classes), found {len(classes)} in the class list')
+    if model.num_classes is not None and classes:
+        report.findings += class_count_findings(classes, model.num_classes)
     # Go on with every label, so that the other checks see all segments.
     report.classes = (*(classes or sorted(used)), *(unknown if classes else ()))
     dataset._metainfo['classes'] = report.classes

@@ -79,3 +79,19 @@ def class_findings(data_list, classes, purpose: str) -> list:
         effect = effect.replace('it does', 'they do').replace('it', 'they')
     return [Finding('warning', 'classes', f'{len(absent)} of {len(classes)} classes have no '
                     f'segment to {purpose} on: {some(absent, 5)}; {effect}', absent)]
+
+
+def class_count_findings(classes, num_classes) -> list:
+    """Error where the class list and the model are of different sizes.
+
+    Args:
+        classes (Sequence[str]): Class names of the dataset.
+        num_classes (int): Classes of the model.
+
+    Returns:
+        list[Finding]: None or one.
+    """
+    if len(classes) == num_classes:
+        return []
+    return [Finding('error', 'classes', f'expected {num_classes} classes (model.head.num_classes), '
+                    f'found {len(classes)} in the class list')]

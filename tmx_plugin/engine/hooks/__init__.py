@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from .checkpoint_hook import TALCheckpointHook
+from .data_check_hook import DataCheckHook
 from .ema_hook import TALEMAHook
 from .epoch_seed_hook import EpochSeedHook
 
-__all__ = ['EpochSeedHook', 'TALCheckpointHook', 'TALEMAHook']
+__all__ = ['DataCheckHook', 'EpochSeedHook', 'TALCheckpointHook', 'TALEMAHook']

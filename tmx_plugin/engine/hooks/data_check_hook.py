@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold between data and model, which neither can check alone."""
+from mmaction.registry import HOOKS
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+from tmx_plugin.datasets.checks import class_count_findings, report_findings
+
+
+@HOOKS.register_module()
+class DataCheckHook(Hook):
+    """Stop before the first step where the class list does not fit the model.
+
+    A model with too few classes would fail at the first label beyond them, one with too many
+    would train classes that have no name.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner) -> None:
+        self._check(runner, runner.train_dataloader)
+
+    def before_val(self, runner) -> None:
+        self._check(runner, runner.val_dataloader)
+
+    def before_test(self, runner) -> None:
+        self._check(runner, runner.test_dataloader)
+
+    @staticmethod
+    def _check(runner, dataloader) -> None:
+        """Compare a data loader's classes with the model's.
+
+        Raises:
+            DataError: If their numbers differ.
+        """
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        num_classes = getattr(getattr(model, 'head', None), 'num_classes', None)
+        classes = getattr(dataloader.dataset, 'metainfo', {}).get('classes')
+        if num_classes is not None and classes:
+            report_findings(class_count_findings(classes, num_classes),
+                            getattr(dataloader.dataset, 'ann_file', 'the dataset'))
