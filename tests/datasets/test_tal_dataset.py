@@ -79,7 +79,7 @@ def test_testing_keeps_every_video_whole(root):
     assert names(dataset) == ['d', 'e']
     sample = dataset[0]
     assert sample['inputs'].shape == (20, 3)
-    assert sample['data_samples'].metainfo['gt_labels'].tolist() == [0, 0]
+    assert sample['data_samples'].metainfo['gt_segment_labels'].tolist() == [0, 0]
     assert dataset[1]['data_samples'].metainfo['gt_segments_sec'].shape == (0, 2)
 
 

@@ -261,14 +261,14 @@ def test_pack(dtype):
     assert data_sample.gt_instances.segments.tolist() == [[0, 1]]
     assert data_sample.gt_instances.labels.dtype == torch.int64
     assert {k: data_sample.metainfo[k] for k in META} == META
-    assert data_sample.metainfo['gt_labels'].tolist() == [4, 5]
+    assert data_sample.metainfo['gt_segment_labels'].tolist() == [4, 5]
     assert data_sample.metainfo['gt_segments_sec'].dtype == np.float64
 
 
 def test_pack_for_testing_has_no_grid_segments_and_needs_no_ground_truth():
     out = PackTALInputs()(dict(META, feats=[np.ones((3, 2))]))
     assert 'gt_instances' not in out['data_samples']
-    assert 'gt_labels' not in out['data_samples'].metainfo
+    assert 'gt_segment_labels' not in out['data_samples'].metainfo
 
 
 def test_pack_copies():

@@ -28,7 +28,7 @@ def sample_of(video, gt=((0., 10.), ), gt_labels=(0, ), segments=((0., 10.), ), 
     sample = ActionDataSample()
     sample.set_metainfo(dict(
         video_id=video, gt_segments_sec=np.array(gt, np.float64).reshape(-1, 2),
-        gt_labels=np.array(gt_labels, np.int64)))
+        gt_segment_labels=np.array(gt_labels, np.int64)))
     sample.pred_instances = InstanceData(
         segments=torch.tensor(segments, dtype=torch.float32).reshape(-1, 2),
         scores=torch.tensor(scores, dtype=torch.float32),
@@ -110,7 +110,7 @@ def test_rounding_is_that_of_the_written_file(tmp_path):
     # Reading the file back and evaluating gives the very same numbers.
     database = {s.video_id: dict(subset='test', annotations=[
         dict(label=CLASSES[label], segment=segment.tolist())
-        for segment, label in zip(s.gt_segments_sec, s.gt_labels)]) for s in samples}
+        for segment, label in zip(s.gt_segments_sec, s.gt_segment_labels)]) for s in samples}
     gt, det, _ = tables_from_activitynet(dict(database=database), dict(results=written), 'Test')
     ap = average_precision(gt, det, TIOUS)[1]
     assert result['average_mAP'] == pytest.approx(100 * ap.mean(), abs=1e-12)
@@ -168,7 +168,7 @@ def test_errors_say_what_is_wrong():
     with pytest.raises(ValueError, match="video 'b': expected finite numbers as predicted scores"):
         evaluate([sample_of('a'), sample_of('b', scores=[float('nan')])])
     with pytest.raises(KeyError, match="video 'a'.*pred_instances not found"):
-        evaluate([dict(video_id='a', gt_segments_sec=[], gt_labels=[])])
+        evaluate([dict(video_id='a', gt_segments_sec=[], gt_segment_labels=[])])
     with pytest.raises(ValueError, match='tiou_thresholds'):
         TALMetric([0.])
     with pytest.raises(ValueError, match='class names are needed'):

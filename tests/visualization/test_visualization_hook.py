@@ -21,7 +21,7 @@ from tmx_plugin.visualization import TALVisualizationHook, TALVisualizer
 def data_sample(video_id='video_1', with_pred=True):
     sample = ActionDataSample(metainfo=dict(
         video_id=video_id, duration=20., gt_segments_sec=np.array([[1., 4.], [6., 9.]]),
-        gt_labels=np.array([0, 1])))
+        gt_segment_labels=np.array([0, 1])))
     if with_pred:
         sample.pred_instances = InstanceData(
             segments=torch.tensor([[1., 4.2], [6., 8.]]), scores=torch.tensor([0.9, 0.2]),

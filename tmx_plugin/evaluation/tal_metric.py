@@ -24,8 +24,8 @@ class TALMetric(BaseMetric):
     """Mean average precision at tIoU thresholds, by the ActivityNet protocol.
 
     Takes data samples with ``pred_instances.{segments, scores, labels}`` (segments in seconds) and,
-    as metainfo, ``video_id``, ``gt_segments_sec`` (G, 2) and ``gt_labels`` (G,). Class names come
-    from the dataset's metainfo ``classes``.
+    as metainfo, ``video_id``, ``gt_segments_sec`` (G, 2) and ``gt_segment_labels`` (G,).
+    Class names come from the dataset's metainfo ``classes``.
 
     Reports ``average_mAP``, ``mAP@<tIoU>`` and, if asked for, ``recall@<tIoU>@<k>``, in percent.
 
@@ -80,7 +80,7 @@ class TALMetric(BaseMetric):
         for sample in data_samples:
             if isinstance(sample, BaseDataElement):
                 sample = sample.to_dict()
-            needed = ('video_id', 'gt_segments_sec', 'gt_labels', 'pred_instances')
+            needed = ('video_id', 'gt_segments_sec', 'gt_segment_labels', 'pred_instances')
             lacking = [key for key in needed if key not in sample]
             if lacking:
                 raise KeyError(f'video {sample.get("video_id")!r}: expected {", ".join(needed)} in '
@@ -92,7 +92,7 @@ class TALMetric(BaseMetric):
             self.results.append(dict(
                 video_id=sample['video_id'],
                 gt_segments=_to_numpy(sample['gt_segments_sec']),
-                gt_labels=_to_numpy(sample['gt_labels']),
+                gt_labels=_to_numpy(sample['gt_segment_labels']),
                 segments=segments, scores=scores, labels=_to_numpy(pred['labels'])))
 
     def compute_metrics(self, results: list) -> dict:

@@ -35,7 +35,7 @@ class TALVisualizer(Visualizer):
             name (str): Title of the picture and its name in the backends.
             data_sample (BaseDataElement): With ``pred_instances`` (``segments`` (M, 2) in
                 seconds, ``scores`` (M,), ``labels`` (M,)) and in its metainfo ``duration``
-                in seconds, ``gt_segments_sec`` (G, 2) and ``gt_labels`` (G,). What is
+                in seconds, ``gt_segments_sec`` (G, 2) and ``gt_segment_labels`` (G,). What is
                 missing is not drawn.
             draw_gt (bool): Whether to draw the ground truth.
             draw_pred (bool): Whether to draw the predictions.
@@ -54,7 +54,7 @@ class TALVisualizer(Visualizer):
         pred = data_sample.get('pred_instances') if draw_pred else None
         fig = draw_timeline(
             meta.get('gt_segments_sec') if draw_gt else None,
-            meta.get('gt_labels') if draw_gt else None,
+            meta.get('gt_segment_labels') if draw_gt else None,
             *((None,) * 3 if pred is None else
               (tensor2ndarray(pred[key]) for key in ('segments', 'scores', 'labels'))),
             duration=meta.get('duration'), classes=(self.dataset_meta or {}).get('classes'),

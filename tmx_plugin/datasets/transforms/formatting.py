@@ -23,7 +23,7 @@ class PackTALInputs(BaseTransform):
         :class:`ActionDataSample` with ``gt_instances.segments`` (G, 2) float32 in grid units and
         ``gt_instances.labels`` (G,) int64 where the pipeline put segments on the grid. Its
         metainfo holds ``meta_keys`` and, for evaluation, ``gt_segments_sec`` (G, 2) float64 and
-        ``gt_labels`` (G,) int64 arrays of the whole video.
+        ``gt_segment_labels`` (G,) int64 arrays of the whole video.
 
     Args:
         meta_keys (Sequence[str]): Keys copied into the metainfo.
@@ -41,7 +41,9 @@ class PackTALInputs(BaseTransform):
                 labels=torch.from_numpy(results['segment_labels']))
         meta = {key: results[key] for key in self.meta_keys}
         if 'segments_sec' in results:
-            meta.update(gt_segments_sec=results['segments_sec'], gt_labels=results['labels'])
+            # not 'gt_labels', which the data sample of MMAction2 1.1 keeps for itself
+            meta.update(
+                gt_segments_sec=results['segments_sec'], gt_segment_labels=results['labels'])
         sample.set_metainfo(meta)
         return dict(inputs=concatenate_features(results['feats']), data_samples=sample)
 
