@@ -1,0 +1,227 @@
+#!/usr/bin/env python
+# SPDX-License-Identifier: Apache-2.0
+"""Measure time and memory of training, inference, post-processing, mAP and reading of features.
+
+    python tools/analysis/benchmark.py
+    python tools/analysis/benchmark.py --only step --json step.json --plot memory.png
+
+Every line is measured in a fresh process, after a warm-up, as the median of several runs. The
+figures of the reference, the public implementation, come from a machine of two CPU cores, as do
+those in the README; compare with them on a machine of that kind that has nothing else to do.
+"""
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an installed package
+if (ROOT / 'tmx_plugin').is_dir():
+    sys.path.insert(0, str(ROOT))
+
+THUMOS, MULTITHUMOS = 'thumos_i3d', 'multithumos_i3d'
+NOUN, VERB = 'epic_kitchens_slowfast_noun', 'epic_kitchens_slowfast_verb'
+TENTHS = [i / 10 for i in range(1, 10)]
+#: Segments a video of the growth curve.
+GROWTH = (15, 100, 200, 400, 600, 800, 1000)
+#: (name, function, its arguments, figures of the reference), by part.
+CASES = {
+    'step': [
+        ('thumos, 15 segments a video', dict(config=THUMOS, num_gts=15),
+         dict(seconds=1.81, assignment=.06 / 1.81, peak=.9e9)),
+        ('multithumos, 200', dict(config=MULTITHUMOS, num_gts=200),
+         dict(seconds=4.7, assignment=3. / 4.7, peak=3.1e9)),
+        ('epic verb, 400', dict(config=VERB, num_gts=400),
+         dict(seconds=16.4, assignment=14. / 16.4, peak=7.0e9)),
+        ('epic noun, 150', dict(config=NOUN, num_gts=150),
+         dict(seconds=17.3, assignment=12. / 17.3, peak=7.9e9)),
+        ('epic noun, 300', dict(config=NOUN, num_gts=300),
+         dict(seconds=74.6, assignment=66. / 74.6, peak=15.0e9)),
+        *((f'growth: epic noun, {num}', dict(config=NOUN, num_gts=num), {}) for num in GROWTH),
+    ],
+    'forward': [
+        ('thumos', dict(config=THUMOS), dict(seconds=.28, share=.74)),
+        ('epic noun', dict(config=NOUN), dict(seconds=.32)),
+    ],
+    'post': [
+        ('thumos', dict(config=THUMOS, num_gts=15, num_present=1, shortest=3.),
+         dict(seconds=.11)),
+        ('multithumos', dict(config=MULTITHUMOS, num_gts=200, num_present=20, shortest=3.),
+         dict(seconds=.18)),
+        ('epic noun', dict(config=NOUN, num_gts=150, num_present=60, shortest=1.),
+         dict(seconds=.26)),
+        ('epic verb', dict(config=VERB, num_gts=150, num_present=25, shortest=1.),
+         dict(seconds=.11)),
+    ],
+    'map': [
+        ('20 classes, 5 tIoUs', dict(num_videos=212, num_gts=3358, num_classes=20, per_video=200,
+                                     tious=TENTHS[2:7]), dict(seconds=20.)),
+        ('65 classes, 9 tIoUs', dict(num_videos=212, num_gts=20186, num_classes=65, per_video=800,
+                                     tious=TENTHS), dict(seconds=63.)),
+        ('293 classes, 5 tIoUs', dict(num_videos=138, num_gts=9668, num_classes=293,
+                                      per_video=2000, tious=TENTHS[:5]), dict(seconds=70.)),
+        ('65 classes, 9 tIoUs, many', dict(num_videos=212, num_gts=20186, num_classes=65,
+                                           per_video=4387, tious=TENTHS), {}),
+    ],
+    'data': [(kind, dict(kind=kind), {}) for kind in ('npy', 'npz', 'npz_compressed', 'ram')],
+}
+FUNCTIONS = dict(
+    step='benchmark_model.training_step', forward='benchmark_model.inference_forward',
+    post='benchmark_detections.post_processing', map='benchmark_detections.mean_average_precision',
+    data='benchmark_data.training_samples')
+TITLES = dict(
+    step='Training step: forward, assignment, losses, backward; T = 2304, batch 2, float32',
+    forward='Forward pass of one video, T = 2304, float32, and the bare convolutions in turns',
+    post='Post-processing of one video, T = 2304: logits to seconds',
+    map='mAP, from arrays', data='Reading a window of 2304 x 2304 from a video of 6750')
+RUNS = dict(step=5, forward=15, post=15, map=5, data=15)
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--only', choices=tuple(CASES), action='append',
+                        help='measure this part; may be repeated (default: all)')
+    parser.add_argument('--json', metavar='FILE', help='write all figures to this file')
+    parser.add_argument('--plot', metavar='FILE', help='draw time and memory of a training step '
+                        'over the number of segments (.png, .pdf, .svg); needs the part step')
+    parser.add_argument('--runs', type=int, help='runs of which the median is taken (default: 5 '
+                        'for step and map, 15 for the others)')
+    parser.add_argument('--threads', type=int, default=os.cpu_count(),
+                        help='CPU threads (default: all, %(default)s here)')
+    parser.add_argument('--measure', nargs=2, metavar=('FUNCTION', 'ARGUMENTS'),
+                        help=argparse.SUPPRESS)  # what the fresh processes are started with
+    args = parser.parse_args(argv)
+    args.only = args.only or list(CASES)
+    if args.plot and 'step' not in args.only:
+        parser.error('--plot needs the part step')
+    return args
+
+
+def measure_here(function: str, arguments: dict) -> dict:
+    """Call a function of the benchmark modules in this process."""
+    import importlib
+
+    import tmx_plugin  # noqa: F401
+    module, name = function.split('.')
+    return getattr(importlib.import_module(f'tmx_plugin.testing.{module}'), name)(**arguments)
+
+
+def measure(part: str, arguments: dict, runs: int, threads: int) -> dict:
+    """Call the function of a part in a fresh process, and return its figures."""
+    arguments = dict(arguments, runs=runs)
+    if 'config' in arguments:
+        config = ROOT / 'configs' / 'temporalmaxer' / f'{arguments["config"]}.py'
+        arguments['config'] = str(config)
+    # This process stays small, without torch: a child's peak memory starts at its parent's.
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).resolve()), '--measure', FUNCTIONS[part],
+         json.dumps(arguments)],
+        stdout=subprocess.PIPE, text=True, check=True,
+        env=dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads)))
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def machine(threads: int) -> dict:
+    """What the figures were measured on and with."""
+    from importlib.metadata import PackageNotFoundError, version
+    versions = {}
+    for name in ('torch', 'numpy', 'mmengine', 'mmaction2', 'mmcv', 'mmcv-lite'):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    processor, cpuinfo = platform.processor() or platform.machine(), Path('/proc/cpuinfo')
+    if cpuinfo.is_file():
+        names = re.findall(r'^model name\s*: (.*)$', cpuinfo.read_text(), re.MULTILINE)
+        processor = names[0] if names else processor
+    return dict(processor=processor, cores=os.cpu_count(), threads=threads,
+                load=os.getloadavg()[0], system=platform.platform(terse=True),
+                python=platform.python_version(), **versions)
+
+
+def figure(name: str, value: float) -> str:
+    """A figure with its unit."""
+    if name in ('peak', 'memory', 'sample'):
+        return f'{value / 1e9:.2f} GB' if value > 5e8 else f'{value / 1e6:.0f} MB'
+    if name in ('assignment', 'share'):
+        return f'{100 * value:.1f} %'
+    if name.endswith('seconds'):
+        return f'{value:.2f} s' if value >= 1 else f'{1000 * value:.1f} ms'
+    if name in ('multiply_adds', 'rate', 'conv_rate'):
+        return f'{value / 1e9:.1f} G'
+    return f'{value:,.3f}'.rstrip('0').rstrip('.')
+
+
+def report(part: str, rows: list) -> None:
+    """Print the lines of a part."""
+    from rich.console import Console
+    from rich.table import Table
+    table = Table('', 'quantity', 'measured', 'reference', 'measured / reference',
+                  title=TITLES[part], title_justify='left')
+    for row in rows:
+        for name, value in row['measured'].items():
+            known = row['reference'].get(name)
+            table.add_row(row['case'] if name == next(iter(row['measured'])) else '',
+                          name.replace('_', ' '), figure(name, value),
+                          '' if known is None else figure(name, known),
+                          '' if known is None else f'{value / known:.4g}')
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+def draw_growth(rows: list, path: str) -> None:
+    """Time and memory of a training step over the number of segments of a video."""
+    from matplotlib.figure import Figure
+
+    from tmx_plugin.utils.files import atomic_write
+    growth = [row for row in rows if row['case'].startswith('growth')]
+    compared = [row for row in rows if row['arguments']['config'] == NOUN and row['reference']]
+    fig = Figure(figsize=(9, 3.6), layout='constrained')
+    for ax, name, scale, label in zip(fig.subplots(1, 2), ('seconds', 'peak'), (1, 1e9),
+                                      ('seconds a step', 'peak resident memory (GB)')):
+        ax.plot([row['arguments']['num_gts'] for row in growth],
+                [row['measured'][name] / scale for row in growth], 'o-', label='measured')
+        ax.plot([row['arguments']['num_gts'] for row in compared],
+                [row['reference'][name] / scale for row in compared], 's--', label='reference')
+        ax.set(xlabel='segments a video', ylabel=label, yscale='log')
+        ax.grid(alpha=.3, which='both')
+    ax.legend(frameon=False)
+    fig.suptitle('Training step of epic noun (293 classes), T = 2304, batch 2', fontsize=10)
+    with atomic_write(path, 'wb') as file:
+        fig.savefig(file, format=Path(path).suffix[1:], dpi=150)
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    if args.measure:
+        function, arguments = args.measure
+        print(json.dumps(measure_here(function, json.loads(arguments))))
+        return 0
+    about = machine(args.threads)
+    print('  '.join(f'{name} {value}' for name, value in about.items()))
+    results = {}
+    for part in args.only:
+        results[part] = []
+        for case, arguments, reference in CASES[part]:
+            print(f'{part}: {case} ...', file=sys.stderr)
+            measured = measure(part, arguments, args.runs or RUNS[part], args.threads)
+            results[part].append(dict(case=case, arguments=arguments, measured=measured,
+                                      reference=reference))
+    for part, rows in results.items():
+        report(part, rows)
+    print('reference: the public implementation on two CPU cores, a machine of the same kind as '
+          'that of the figures in the README')
+    if args.json:
+        from tmx_plugin.utils.files import atomic_write
+        with atomic_write(args.json) as file:
+            json.dump(dict(machine=about, results=results), file, indent=1)
+    if args.plot:
+        draw_growth(results['step'], args.plot)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
