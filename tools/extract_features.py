@@ -53,6 +53,7 @@ def main(argv=None) -> int:
     from mmengine.device import get_device
     from mmengine.registry import init_default_scope
 
+    from tmx_plugin.engine.launch import EXPLAINED_ERRORS
     from tmx_plugin.features.batch import extract_videos, process_rank
     from tmx_plugin.features.extractor import FeatureExtractor
     from tmx_plugin.features.storage import find_files
@@ -68,7 +69,7 @@ def main(argv=None) -> int:
             args.config, args.checkpoint, clip_len=args.clip_len, stride=args.stride,
             fps=args.fps, frames_per_clip=args.frames_per_clip, batch_size=args.batch_size,
             device=device, cfg_options=args.cfg_options)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
+    except (*EXPLAINED_ERRORS, ImportError, OSError, ValueError) as error:
         print(f'extract_features: {error}', file=sys.stderr)
         return 1
     failed = extract_videos(

@@ -64,6 +64,7 @@ def main(argv=None) -> int:
     args = parse_args(argv)
 
     from tmx_plugin.apis import TALInferencer
+    from tmx_plugin.engine.launch import EXPLAINED_ERRORS
 
     recognizer, weights = (*(args.recognizer or ()), None, None)[:2]
     try:
@@ -76,7 +77,7 @@ def main(argv=None) -> int:
             top_k=args.top_k, only=args.classes, timeline=args.timeline, clip=args.clip,
             vis_out_dir=args.out, vis_score_thr=args.draw_score_thr, out_dir=args.out,
             formats=args.format, frame_rate=args.frame_rate)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
+    except (*EXPLAINED_ERRORS, ImportError, OSError, ValueError) as error:
         print(f'infer: {error}', file=sys.stderr)
         return 1
     for each in result['predictions']:

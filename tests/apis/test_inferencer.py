@@ -8,7 +8,6 @@ import torch
 from mmengine.config import Config
 
 from tmx_plugin.apis import TALInferencer, inference_localizer, init_localizer
-from tmx_plugin.apis.inferencer import find_config
 from tmx_plugin.exporters import read_activitynet
 from tmx_plugin.features.storage import write_features
 
@@ -196,9 +195,10 @@ def test_class_names_come_from_the_class_file(tmp_path):
 
 
 def test_config_of_the_package_by_name():
-    assert find_config('thumos_i3d').endswith('thumos_i3d.py')
-    with pytest.raises(FileNotFoundError, match='nothing: neither a config file nor .*thumos_i3d'):
-        find_config('nothing')
+    inferencer = TALInferencer('synthetic', device='cpu', show_progress=False)
+    assert inferencer.model.neck.in_channels == 32
+    with pytest.raises(RuntimeError, match='no config nothing .*thumos_i3d'):
+        TALInferencer('nothing')
 
 
 def test_features_of_another_shape():

@@ -11,8 +11,10 @@ import torch
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from mmengine.logging import print_log
+from mmengine.registry import init_default_scope
 
 from ..datasets.annotations import read_class_list
+from ..engine.launch import find_config
 from ..exporters import export, to_detections
 from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.files import file_name
@@ -22,6 +24,10 @@ from .onnx_localizer import OnnxLocalizer
 from .preview import write_preview
 from .video_inputs import VideoInputs
 
+_PACKAGE = Path(__file__).resolve().parents[1]
+#: Folder of this package's configs/: the repository, or .mim where it is installed.
+CONFIG_ROOT = next((folder for folder in (_PACKAGE.parent, _PACKAGE / '.mim')
+                    if (folder / 'configs' / 'temporalmaxer').is_dir()), _PACKAGE.parent)
 FEATURE_SUFFIXES = ('.npy', '.npz', '.pt', '.pth', '.pkl', '.csv', '.h5', '.hdf5')
 
 
@@ -73,9 +79,11 @@ class TALInferencer(BaseInferencer):
                  cfg_options: Optional[dict] = None,
                  clip_batch_size: int = 8,
                  show_progress: bool = True) -> None:
-        cfg = model if isinstance(model, Config) else Config.fromfile(find_config(model))
+        cfg = model if isinstance(model, Config) else Config.fromfile(
+            find_config(str(model), CONFIG_ROOT))
         if cfg_options:
             cfg.merge_from_dict(cfg_options)
+        init_default_scope(cfg.get('default_scope', 'mmaction'))
         self.failed = {}
         self._fps = fps
         self._device = device
@@ -271,21 +279,3 @@ class _Batches:
     def __iter__(self) -> Iterator[dict]:
         while batch := list(islice(self.items, self.batch_size)):
             yield self.collate(batch)
-
-
-def find_config(name) -> str:
-    """Path of a config file, or of a config of this package by its name.
-
-    Raises:
-        FileNotFoundError: If there is neither; the message names the package's configs.
-    """
-    if os.path.isfile(name):
-        return str(name)
-    package = Path(__file__).resolve().parents[1]
-    known = {path.stem: path for folder in (package.parent / 'configs', package / '.mim/configs')
-             for path in folder.glob('[!_]*/*.py')}
-    stem = str(name).removesuffix('.py')
-    if stem not in known:
-        raise FileNotFoundError(f'{name}: neither a config file nor one of '
-                                f'{", ".join(sorted(known))}')
-    return str(known[stem])

@@ -7,6 +7,7 @@ from typing import Callable, Optional
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ..engine.launch import LaunchError
 from .extractor import FeatureExtractor
 from .storage import is_complete, write_features
 
@@ -25,14 +26,14 @@ def process_rank(launcher: str = 'none') -> tuple[int, int, int]:
     needed.
 
     Raises:
-        RuntimeError: If the launcher's variables are not set.
+        LaunchError: If the launcher's variables are not set.
     """
     if launcher == 'none':
         return 0, 1, 0
     missing = [name for name in _RANK_VARIABLES[launcher] if name not in os.environ]
     if missing:
-        raise RuntimeError(f'--launcher {launcher}: {", ".join(missing)} is not set; was this '
-                           'started by the launcher (e.g. torchrun)?')
+        raise LaunchError(f'--launcher {launcher}: {", ".join(missing)} is not set; was this '
+                          'started by the launcher (e.g. torchrun)?')
     return tuple(int(os.environ[name]) for name in _RANK_VARIABLES[launcher])
 
 

@@ -19,7 +19,7 @@ def parse_args(argv=None):
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config of the localizer')
+    parser.add_argument('config', help='config of the localizer: a file, or a name of this package')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('out', help='the .onnx file to write')
     parser.add_argument('--opset', type=int, default=17, help='ONNX operator set (17)')
@@ -33,9 +33,11 @@ def main(argv=None) -> int:
 
     from tmx_plugin.apis import init_localizer
     from tmx_plugin.apis.onnx_localizer import export_onnx
+    from tmx_plugin.engine.launch import find_config
 
     try:
-        model = init_localizer(args.config, args.checkpoint, cfg_options=args.cfg_options)
+        model = init_localizer(
+            find_config(args.config, ROOT), args.checkpoint, cfg_options=args.cfg_options)
         difference = export_onnx(model, args.out, model.dataset_meta.get('classes'), args.opset)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         print(f'export_onnx: {error}', file=sys.stderr)
