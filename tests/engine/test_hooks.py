@@ -14,7 +14,7 @@ from tmx_plugin.engine.file_backend import AtomicBackend
 from tmx_plugin.engine.hooks import EpochSeedHook, TALCheckpointHook, TALEMAHook
 from tmx_plugin.engine.hooks.checkpoint_hook import repair_last_checkpoint
 from tmx_plugin.engine.hooks.epoch_seed_hook import set_dataset_epoch
-from tmx_plugin.models.checkpoint import CheckpointMismatchError
+from tmx_plugin.models.checkpoint import CheckpointError, CheckpointMismatchError
 
 
 class EpochDataset(BaseDataset):
@@ -148,13 +148,37 @@ def test_a_checkpoint_that_does_not_fit_is_refused_with_the_differences():
 
 
 def test_what_fits_is_loaded_when_asked_for():
-    state = dict(weight=torch.ones(2))
-    assert load(Weights(), dict(state_dict=state), strict=False)['state_dict'] is state
+    state = dict(weight=torch.ones(1), other=torch.ones(2))
+    found = load(Weights(), dict(state_dict=state), strict=False)['state_dict']
+    assert list(found) == ['weight'] and found['weight'] is state['weight']
+    with pytest.raises(CheckpointMismatchError, match='nothing was loaded'):
+        load(Weights(), dict(state_dict=dict(weight=torch.ones(2))), strict=False)
 
 
-def test_bare_weights_cannot_be_resumed():
-    with pytest.raises(ValueError, match='weights only'):
-        load(Weights(), dict(state_dict=Weights().state_dict()), resume=True)
+@pytest.mark.parametrize('rest', [{}, dict(optimizer={}, scheduler={}, epoch=3)])
+def test_bare_weights_and_released_files_cannot_be_resumed(rest):
+    with pytest.raises(CheckpointError, match='x.pth .* weights only'):
+        load(Weights(), dict(state_dict=Weights().state_dict(), **rest), resume=True)
+
+
+def test_eps_of_the_weights_is_handed_on_by_fine_tuning():
+    hook, model = TALCheckpointHook(), Weights()
+    runner = SimpleNamespace(model=model, _resume=False, _load_from='x.pth')
+    saved = dict(meta={})
+    hook.before_save_checkpoint(runner, saved)
+    assert saved == dict(meta={})
+    hook.after_load_checkpoint(
+        runner, dict(state_dict=model.state_dict(), meta=dict(layer_norm_eps=1e-5)))
+    hook.before_save_checkpoint(runner, saved)
+    assert saved == dict(meta=dict(layer_norm_eps=1e-5))
+
+
+def test_a_named_file_that_cannot_be_read_is_explained(tmp_path):
+    path = tmp_path / 'x.pth'
+    path.write_bytes(b'hello')
+    runner = SimpleNamespace(_resume=False, _load_from=str(path))
+    with pytest.raises(CheckpointError, match='x.pth is not a checkpoint'):
+        TALCheckpointHook().before_run(runner)
 
 
 @pytest.mark.parametrize('pointer,files,expected', [

@@ -14,6 +14,7 @@ from torch import nn
 from tmx_plugin.apis.init import init_localizer
 from tmx_plugin.models.checkpoint import (
     EPIC_NOUNS_WITHOUT_INSTANCE,
+    CheckpointError,
     CheckpointMismatchError,
     checkpoint_source,
     load_checkpoint_file,
@@ -95,14 +96,20 @@ def test_original_layout(name, golden_dir, repo, tmp_path):
     assert torch.equal(state['head.cls_conv.bias'], expected)
 
 
+def convert(repo, *args):
+    return subprocess.run(
+        [sys.executable, str(repo / 'tools/convert/released_checkpoint.py'), *map(str, args)],
+        capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(repo)})
+
+
 def test_converted_file_is_the_same_model(golden_dir, repo, tmp_path):
     weights = state_dict_of(golden_dir / 'keys_original.md', 'temporalmaxer_thumos_i3d')
     src, dst = tmp_path / 'a.pth.tar', tmp_path / 'out/b.pth'
     torch.save(dict(state_dict=weights), src)
     config = config_of(repo, 'thumos_i3d')
-    subprocess.run([sys.executable, str(repo / 'tools/convert/released_checkpoint.py'), str(src),
-                    str(dst), '--config', str(config)], check=True, cwd=tmp_path,
-                   env={**os.environ, 'PYTHONPATH': str(repo)})
+    found = convert(repo, src, dst)  # which finds the config by itself
+    assert found.returncode == 0, found.stderr
+    assert str(config) in found.stdout
     first, second = init_localizer(config, src), init_localizer(config, dst)
     for key, value in first.state_dict().items():
         assert torch.equal(value, second.state_dict()[key])
@@ -110,12 +117,34 @@ def test_converted_file_is_the_same_model(golden_dir, repo, tmp_path):
     assert checkpoint_source(load_checkpoint_file(dst)['state_dict']) == 'plugin'
 
 
-def small_model(**neck):
+def test_converter_lists_differences_from_the_closest_config(golden_dir, repo, tmp_path):
+    weights = state_dict_of(golden_dir / 'keys_original.md', 'temporalmaxer_thumos_i3d')
+    del weights['reg_head.scale.5.scale']
+    torch.save(dict(state_dict=weights), tmp_path / 'a.pth.tar')
+    found = convert(repo, tmp_path / 'a.pth.tar', tmp_path / 'b.pth')
+    assert found.returncode == 1 and not (tmp_path / 'b.pth').exists()
+    assert found.stderr.splitlines()[-1].split() == ['missing', 'head.scales.5.scale', '()']
+    assert 'Error: thumos_i3d: ' in found.stderr and 'Traceback' not in found.stderr
+
+
+def small_model(num_classes=3, **neck):
     return MODELS.build(dict(
         type='TemporalMaxer',
         neck=dict(type='TemporalMaxerNeck', in_channels=8, out_channels=16, **neck),
-        head=dict(type='TemporalMaxerHead', num_classes=3, in_channels=16, feat_channels=16,
-                  regression_ranges=[(0, 10)] * 6)))
+        head=dict(type='TemporalMaxerHead', num_classes=num_classes, in_channels=16,
+                  feat_channels=16, regression_ranges=[(0, 10)] * 6)))
+
+
+def released_state(model):
+    """The model's weights as OpenTAD would name them."""
+    rules = (('neck.embed.', 'projection.embed.'), ('neck.level_norms.', 'neck.fpn_norms.'),
+             ('_tower.', '_convs.'), ('_conv.', '_head.'), ('head.scales.', 'head.scale.'))
+    state = {}
+    for key, value in model.state_dict().items():
+        for ours, theirs in rules:
+            key = key.replace(ours, theirs)
+        state['module.' + re.sub('^head', 'rpn_head', key)] = value
+    return state
 
 
 def test_differences_are_listed_and_nothing_is_loaded():
@@ -141,6 +170,17 @@ def test_released_file_for_another_config_is_refused(golden_dir, repo, tmp_path)
         init_localizer(config_of(repo, 'thumos_i3d'), path)
 
 
+def test_what_fits_of_a_released_file_is_kept_when_asked_for():
+    model, released = small_model(num_classes=5), small_model()
+    file = dict(epoch=3, state_dict={}, state_dict_ema=released_state(released))
+    found = to_plugin_checkpoint(file, model, strict=False)['state_dict']
+    expected = released.state_dict()
+    assert set(expected) - set(found) == {'head.cls_conv.weight', 'head.cls_conv.bias'}
+    assert all(torch.equal(value, expected[key]) for key, value in found.items())
+    with pytest.raises(CheckpointMismatchError, match='nothing was loaded'):
+        to_plugin_checkpoint(dict(other=torch.ones(1)), model, strict=False)
+
+
 def test_bare_state_dict_and_wrapped_keys():
     model = small_model()
     state = {f'module.{k}': v for k, v in model.state_dict().items()}
@@ -157,22 +197,32 @@ class Evil:
 def test_code_in_a_file_is_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save(dict(state_dict={}, extra=Evil()), 'evil.pth')
-    with pytest.raises(ValueError, match='evil.pth is not a checkpoint that can be read safely'):
+    with pytest.raises(CheckpointError, match='evil.pth is not .* it asks for .*system') as error:
         load_checkpoint_file('evil.pth')
+    assert 'weights_only' not in str(error.value)  # torch's advice to run the code
     assert not (tmp_path / 'executed').exists()
 
 
-@pytest.mark.parametrize('content', [b'', b'not a checkpoint'])
+@pytest.mark.parametrize('content', [b'', b'hello', b'not a checkpoint', b'PK\3\4 cut off'])
 def test_other_files(content, tmp_path):
     path = tmp_path / 'f.pth'
     path.write_bytes(content)
-    with pytest.raises(ValueError, match='not a checkpoint that can be read safely'):
+    with pytest.raises(CheckpointError, match='not a checkpoint that can be read safely'):
         load_checkpoint_file(path)
 
 
-def test_file_without_weights():
-    with pytest.raises(CheckpointMismatchError, match="found the keys .'epoch'"):
-        to_plugin_checkpoint(dict(epoch=3), small_model())
+@pytest.mark.parametrize(('content', 'found'), [
+    (dict(epoch=3), "the keys .'epoch'"), (dict(state_dict=None), "the keys .'state_dict'"),
+    (dict(state_dict=[torch.ones(1)]), "the keys .'state_dict'"), ([1, 2], 'a list'),
+    ({1: torch.ones(1)}, "the keys .'1'"), ({}, 'the keys')])
+def test_file_without_weights(content, found):
+    with pytest.raises(CheckpointError, match=f'x.pth holds no state dict: .* found {found}'):
+        to_plugin_checkpoint(content, small_model(), 'x.pth')
+
+
+def test_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match='There is no checkpoint .*f.pth'):
+        load_checkpoint_file(tmp_path / 'f.pth')
 
 
 @pytest.mark.parametrize(('name', 'parameters'), [

@@ -31,6 +31,7 @@ def init_localizer(config: Union[str, Path, Config],
 
     Raises:
         FileNotFoundError: There is no such config or checkpoint.
+        CheckpointError: The file cannot be read safely or holds no weights.
         CheckpointMismatchError: The checkpoint is for another model; nothing was loaded.
     """
     if not isinstance(config, Config):
@@ -41,7 +42,7 @@ def init_localizer(config: Union[str, Path, Config],
     model = MODELS.build(config.model)
     model.dataset_meta = {}
     if checkpoint is not None:
-        content = to_plugin_checkpoint(load_checkpoint_file(checkpoint), model)
+        content = to_plugin_checkpoint(load_checkpoint_file(checkpoint), model, checkpoint)
         # Its fit was checked to the last key, but for a backbone that it may leave out.
         model.load_state_dict(content['state_dict'], strict=False)
         apply_norm_eps(content, model)

@@ -13,7 +13,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from tmx_plugin.datasets.errors import DataError
-from tmx_plugin.models.checkpoint import CheckpointMismatchError
+from tmx_plugin.models.checkpoint import CheckpointError
 
 
 class LaunchError(RuntimeError):
@@ -21,7 +21,7 @@ class LaunchError(RuntimeError):
 
 
 #: Errors whose message says what is wrong and what to do; a traceback would only hide it.
-EXPLAINED_ERRORS = (LaunchError, DataError, CheckpointMismatchError, FileNotFoundError)
+EXPLAINED_ERRORS = (LaunchError, DataError, CheckpointError, FileNotFoundError)
 
 
 def find_config(name: str, root: Path) -> Path:

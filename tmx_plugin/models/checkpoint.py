@@ -4,8 +4,11 @@
 Which one wrote a file is told by its keys. A file that does not fit the model to the last tensor is
 refused with the list of differences, so a model is never half loaded.
 """
+import logging
 import pickle
 import re
+from pathlib import Path
+from typing import Optional
 
 import torch
 from mmengine.logging import print_log
@@ -37,7 +40,11 @@ _ORIGINAL_NORM_EPS = 1e-5
 EPIC_NOUNS_WITHOUT_INSTANCE = (270, 275, 286, 289, 290, 294, 296)
 
 
-class CheckpointMismatchError(ValueError):
+class CheckpointError(ValueError):
+    """A file is not a checkpoint, or not one that can be used here."""
+
+
+class CheckpointMismatchError(CheckpointError):
     """A checkpoint does not fit the model it is loaded into."""
 
 
@@ -46,16 +53,29 @@ def load_checkpoint_file(path) -> dict:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not a checkpoint, or holds objects other than tensors and plain data.
+        CheckpointError: It is not a checkpoint, or holds objects other than tensors and plain data.
     """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'There is no checkpoint {path}.')
     try:
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f'{path} is not a checkpoint that can be read safely: {error}') from error
+    except Exception as error:  # of a file with any content whatever
+        raise CheckpointError(f'{path} is not a checkpoint that can be read safely: '
+                              f'{_why_unreadable(error)}; nothing of it was run') from error
     if not isinstance(checkpoint, dict):
-        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, expected a dict with '
-                         'a state_dict')
+        raise CheckpointError(f'{path} holds a {type(checkpoint).__name__}, expected a dict with '
+                              'a state_dict')
     return checkpoint
+
+
+def _why_unreadable(error: Exception) -> str:
+    """Torch's reason without its advice to load the file in a way that runs its code."""
+    wanted = re.search(r'GLOBAL (\S+)', str(error))
+    if isinstance(error, pickle.UnpicklingError) and wanted:
+        return f'it asks for {wanted[1]}, expected tensors and plain data only'
+    reason = str(error).splitlines()[0] if isinstance(error, RuntimeError) else ''
+    return 'it is damaged, cut off or another kind of file' + (f' ({reason})' if reason else '')
 
 
 def checkpoint_source(keys) -> str:
@@ -68,30 +88,35 @@ def checkpoint_source(keys) -> str:
     return 'plugin'
 
 
-def to_plugin_checkpoint(checkpoint: dict, model: nn.Module) -> dict:
+def to_plugin_checkpoint(checkpoint: dict, model: nn.Module, name='the checkpoint',
+                         strict: bool = True) -> dict:
     """A checkpoint whose ``state_dict`` fits ``model``, from any known source.
 
     Args:
         checkpoint (dict): As it was loaded from the file. EMA weights are preferred.
         model (nn.Module): The :class:`TemporalMaxer` that the weights are for.
+        name (str): What messages call the checkpoint.
+        strict (bool): Whether all must fit. False keeps what does, and warns of the rest.
 
     Returns:
         dict: All that the checkpoint holds where this plugin wrote it, else ``state_dict`` and
         ``meta`` alone (in ``meta['layer_norm_eps']`` the eps that the weights were trained with).
 
     Raises:
+        CheckpointError: It holds no weights.
         CheckpointMismatchError: Keys or shapes differ from the model's; the message lists them.
+            If not ``strict``: nothing fits.
     """
-    weights, kind = _choose_weights(checkpoint)
+    weights, kind = _choose_weights(checkpoint, name)
     source = checkpoint_source(weights)
     if source == 'plugin':
-        weights = {_strip(key): value for key, value in weights.items()}
-        check_fits(weights, model, 'the checkpoint')
+        state = {_strip(key): value for key, value in weights.items()}
+        state = _fitting(state, model, name, strict)
         rest = checkpoint if 'state_dict' in checkpoint else dict(meta={})
-        return {**rest, 'state_dict': weights}
+        return {**rest, 'state_dict': state}
 
     state = _convert_state(weights, source, model)
-    check_fits(state, model, f'the checkpoint ({source} layout)')
+    state = _fitting(state, model, f'{name} ({source} layout)', strict)
     epoch = checkpoint.get('epoch')
     print_log(f'checkpoint written by the {source} implementation'
               f'{"" if epoch is None else f" (its epoch {epoch}, counted from 0)"}: using its '
@@ -102,17 +127,22 @@ def to_plugin_checkpoint(checkpoint: dict, model: nn.Module) -> dict:
     return dict(state_dict=state, meta=meta)
 
 
-def apply_norm_eps(checkpoint: dict, model: nn.Module) -> None:
-    """Give the model's LayerNorms the eps that the checkpoint's weights were trained with."""
+def apply_norm_eps(checkpoint: dict, model: nn.Module) -> Optional[float]:
+    """Give the model's LayerNorms the eps that the checkpoint's weights were trained with.
+
+    Returns:
+        float, optional: That eps, None where the checkpoint does not say one.
+    """
     eps = (checkpoint.get('meta') or {}).get('layer_norm_eps')
     if eps is not None:
         for module in model.modules():
             if isinstance(module, nn.LayerNorm):
                 module.eps = eps
+    return eps
 
 
-def check_fits(state: dict[str, Tensor], model: nn.Module, name: str) -> None:
-    """Raise :class:`CheckpointMismatchError` unless keys and shapes are exactly the model's.
+def differences(state: dict[str, Tensor], model: nn.Module) -> list[str]:
+    """How keys and shapes differ from the model's, a line each; empty where it fits exactly.
 
     A model with a video backbone may take a checkpoint without one: a localizer that was trained on
     extracted features.
@@ -120,29 +150,45 @@ def check_fits(state: dict[str, Tensor], model: nn.Module, name: str) -> None:
     expected = model.state_dict()
     if not any(key.startswith('backbone.') for key in state):
         expected = {key: v for key, v in expected.items() if not key.startswith('backbone.')}
-    differences = [f'missing     {key} {_shape(expected[key])}' for key in expected
-                   if key not in state]
-    differences += [f'unexpected  {key} {_shape(state[key])}' for key in state
-                    if key not in expected]
-    differences += [
+    lines = [f'missing     {key} {_shape(expected[key])}' for key in expected if key not in state]
+    lines += [f'unexpected  {key} {_shape(state[key])}' for key in state if key not in expected]
+    return lines + [
         f'shape       {key}: the file has {_shape(state[key])}, the model {_shape(value)}'
         for key, value in expected.items() if key in state and state[key].shape != value.shape]
-    if differences:
-        raise CheckpointMismatchError(
-            f'{name} does not fit the model of this config; nothing was loaded. '
-            f'{len(differences)} difference(s):\n  ' + '\n  '.join(differences))
 
 
-def _choose_weights(checkpoint: dict) -> tuple[dict[str, Tensor], str]:
-    if checkpoint.get('state_dict_ema'):
+def _fitting(state: dict[str, Tensor], model: nn.Module, name: str, strict: bool
+             ) -> dict[str, Tensor]:
+    """The tensors that fit the model: all of them, or an error; if not strict, a warning."""
+    lines = differences(state, model)
+    if not lines:
+        return state
+    expected = model.state_dict()
+    fitting = {key: value for key, value in state.items()
+               if key in expected and value.shape == expected[key].shape}
+    message = (f'{name} does not fit the model of this config; {{}}. '
+               f'{len(lines)} difference(s):\n  ' + '\n  '.join(lines))
+    if strict or not fitting:
+        raise CheckpointMismatchError(message.format('nothing was loaded'))
+    print_log(message.format(f'the {len(fitting)} tensors that do fit are loaded (strict=False)'),
+              'current', logging.WARNING)
+    return fitting
+
+
+def _choose_weights(checkpoint: dict, name: str) -> tuple[dict[str, Tensor], str]:
+    if isinstance(checkpoint, dict) and checkpoint.get('state_dict_ema'):
         weights, kind = checkpoint['state_dict_ema'], 'EMA'
-    else:
+    elif isinstance(checkpoint, dict):
         weights, kind = checkpoint.get('state_dict', checkpoint), 'plain'
-    bad = [key for key, value in weights.items() if not isinstance(value, Tensor)]
-    if bad or not weights:
-        raise CheckpointMismatchError(
-            'the file holds no state dict: expected tensors under "state_dict" or '
-            f'"state_dict_ema", found the keys {sorted(map(str, checkpoint))[:10]}')
+    else:
+        weights, kind = None, ''
+    is_state = isinstance(weights, dict) and weights and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items())
+    if not is_state:
+        found = (f'the keys {sorted(map(str, checkpoint))[:10]}' if isinstance(checkpoint, dict)
+                 else f'a {type(checkpoint).__name__}')
+        raise CheckpointError(f'{name} holds no state dict: expected named tensors under '
+                              f'"state_dict" or "state_dict_ema", found {found}')
     return weights, kind
 
 

@@ -17,29 +17,51 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('src', type=Path, help="OpenTAD's epoch_N.pth or best.pth, or the "
                         "original's .pth.tar")
     parser.add_argument('dst', type=Path, help='file to write')
-    parser.add_argument('--config', required=True, help='config of the model; a file for another '
-                        'model is refused with the list of differences')
+    parser.add_argument('--config', help='config of the model; a file for another model is refused '
+                        'with the list of differences (default: the published config that it fits)')
     return parser.parse_args(argv)
+
+
+def convert(src: Path, config_paths) -> tuple[dict, Path]:
+    """A checkpoint in this project's format, and the first of the configs that it fits.
+
+    Raises:
+        CheckpointMismatchError: It fits none; the message has the differences from the closest.
+    """
+    from mmaction.registry import MODELS
+    from mmengine.config import Config
+
+    from tmx_plugin.models.checkpoint import (
+        CheckpointMismatchError,
+        load_checkpoint_file,
+        to_plugin_checkpoint,
+    )
+    content, errors = load_checkpoint_file(src), []
+    for path in config_paths:
+        try:
+            model = MODELS.build(Config.fromfile(path).model)
+            return to_plugin_checkpoint(content, model, src), path
+        except CheckpointMismatchError as error:
+            errors.append(CheckpointMismatchError(f'{Path(path).stem}: {error}'))
+    raise min(errors, key=lambda error: str(error).count('\n'))
 
 
 def main(argv=None) -> int:
     args = parse_args(argv)
     import torch
-    from mmaction.registry import MODELS
-    from mmengine.config import Config
 
     import tmx_plugin  # noqa: F401
-    from tmx_plugin.models.checkpoint import load_checkpoint_file, to_plugin_checkpoint
     from tmx_plugin.utils.files import atomic_write
+    published = Path(__file__).resolve().parents[2] / 'configs/temporalmaxer'
     try:
-        model = MODELS.build(Config.fromfile(args.config).model)
-        checkpoint = to_plugin_checkpoint(load_checkpoint_file(args.src), model)
+        checkpoint, config = convert(
+            args.src, [args.config] if args.config else sorted(published.glob('*.py')))
     except (OSError, ValueError) as error:
-        print(f'{args.src}: {error}', file=sys.stderr)
+        print(f'Error: {error}', file=sys.stderr)
         return 1
     with atomic_write(args.dst, 'wb') as file:
         torch.save(checkpoint, file)
-    print(f'{args.dst}: {len(checkpoint["state_dict"])} tensors')
+    print(f'{args.dst}: {len(checkpoint["state_dict"])} tensors, for {config}')
     return 0
 
 

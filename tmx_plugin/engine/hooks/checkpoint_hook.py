@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading checkpoints: convert released ones, refuse what does not fit, find the last whole one."""
-import logging
 from pathlib import Path
 
 from mmaction.registry import HOOKS
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
-from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 
 from tmx_plugin.utils.files import atomic_write
@@ -30,42 +28,52 @@ class TALCheckpointHook(Hook):
 
     def __init__(self, strict: bool = True) -> None:
         self.strict = strict
+        self._norm_eps = None
 
     def before_run(self, runner) -> None:
         """Point ``last_checkpoint`` at the newest checkpoint when it does not lead to one.
 
         It is empty when a run was killed while writing it, and wrong when the folder was moved.
+        A file that was named is read once here, for an error that says what is wrong with it.
         """
+        from tmx_plugin.models.checkpoint import load_checkpoint_file
         if runner._resume and runner._load_from is None:
             if is_main_process():
                 repair_last_checkpoint(runner.work_dir)
             barrier()
+        elif runner._load_from is not None and Path(runner._load_from).is_file():
+            load_checkpoint_file(runner._load_from)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Convert and check, in place."""
         from tmx_plugin.models.checkpoint import (
+            CheckpointError,
             CheckpointMismatchError,
             apply_norm_eps,
             to_plugin_checkpoint,
         )
-        if runner._resume and 'optimizer' not in checkpoint:
-            raise ValueError(
-                'This checkpoint holds weights only and cannot be resumed from; to start a new '
-                'training with them, set load_from to it instead of --resume.')
+        name = runner._load_from or 'the checkpoint'
+        if runner._resume and not {'optimizer', 'meta'} <= checkpoint.keys():
+            raise CheckpointError(
+                f'{name} was not written by a training run of this project, or holds weights only, '
+                'and cannot be resumed from; to start a new training with its weights, set '
+                'load_from to it instead of --resume.')
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         try:
-            converted = dict(to_plugin_checkpoint(checkpoint, model))
+            converted = dict(to_plugin_checkpoint(
+                checkpoint, model, name, strict=self.strict or runner._resume))
         except CheckpointMismatchError as error:
-            if self.strict or runner._resume:
-                raise CheckpointMismatchError(
-                    f'{error}\nTo start from the weights that do fit, add --cfg-options '
-                    'default_hooks.load_checkpoint.strict=False') from None
-            print_log(f'{error}\nThe weights that fit are loaded all the same (strict=False).',
-                      'current', logging.WARNING)
-            converted = dict(checkpoint)
+            raise CheckpointMismatchError(
+                f'{error}\nTo start a training from the weights that do fit, add --cfg-options '
+                'default_hooks.load_checkpoint.strict=False') from None
         checkpoint.clear()
         checkpoint.update(converted)
-        apply_norm_eps(checkpoint, model)
+        self._norm_eps = apply_norm_eps(checkpoint, model)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Hand on the eps of the weights that the training started from."""
+        if self._norm_eps is not None:
+            checkpoint['meta']['layer_norm_eps'] = self._norm_eps
 
 
 def repair_last_checkpoint(work_dir: str) -> None:
