@@ -56,3 +56,5 @@ model = dict(
 train_cfg = dict(val_begin=1, val_interval=5)
 # The average over the last 100 steps, not 1000 as in the published recipe: small data, few steps.
 default_hooks = dict(ema=dict(momentum=0.01))
+
+work_dir = './work_dirs/{{ fileBasenameNoExtension }}'

@@ -11,3 +11,5 @@ model = dict(
         regression_ranges=[(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 10000)],
         loss_normalizer=250),
     test_cfg=dict(pre_nms_topk=5000, sigma=0.4, max_seg_num=2000))
+
+work_dir = './work_dirs/{{ fileBasenameNoExtension }}'

@@ -26,3 +26,5 @@ param_scheduler = [
 ]
 train_cfg = dict(max_epochs=30, val_begin=1, val_interval=5)
 default_hooks = dict(ema=dict(momentum=0.01))
+
+work_dir = './work_dirs/{{ fileBasenameNoExtension }}'

@@ -10,3 +10,5 @@ model = dict(
     test_cfg=dict(pre_nms_topk=8000, max_seg_num=8000))
 
 train_cfg = dict(val_begin=30)
+
+work_dir = './work_dirs/{{ fileBasenameNoExtension }}'

@@ -6,3 +6,5 @@ model = dict(neck=dict(in_channels=1024))
 train_dataloader = dict(dataset=dict(channels=(0, 1024)))
 val_dataloader = dict(dataset=dict(channels=(0, 1024)))
 test_dataloader = val_dataloader
+
+work_dir = './work_dirs/{{ fileBasenameNoExtension }}'

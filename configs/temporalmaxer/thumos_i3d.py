@@ -8,3 +8,5 @@ model = dict(
     neck=dict(
         input_dropout=0.2,
         norm_cfg=dict(_delete_=True, type='GN', num_groups=4, affine=False)))
+
+work_dir = './work_dirs/{{ fileBasenameNoExtension }}'
