@@ -1,4 +1,4 @@
-# TemporalMaxer (arXiv 2303.09055); what differs between data sets is set in the configs that use it.
+# TemporalMaxer (arXiv 2303.09055); what differs between data sets is set in the configs using it.
 model = dict(
     type='TemporalMaxer',
     data_preprocessor=dict(type='TALDataPreprocessor', pad_to=2304),
