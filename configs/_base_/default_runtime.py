@@ -30,8 +30,9 @@ env_cfg = dict(
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 log_level = 'INFO'
 
-# For TensorBoard or Weights & Biases add dict(type='TensorboardVisBackend') or
-# dict(type='WandbVisBackend'), here or by --cfg-options visualizer.vis_backends=[...]
+# For TensorBoard or Weights & Biases append dict(type='TensorboardVisBackend') or
+# dict(type='WandbVisBackend') to visualizer.vis_backends in a config; on the command line
+# visualizer.vis_backends.0.type=TensorboardVisBackend takes the place of the local files.
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='TALVisualizer', vis_backends=vis_backends)
 

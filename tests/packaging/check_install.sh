@@ -49,7 +49,7 @@ expect 0 average_mAP mim test tmx_plugin synthetic.py --checkpoint run/epoch_2.p
 expect 0 'resumed epoch: 2' mim train mmaction2 "$config" --gpus 0 --work-dir run --resume \
     --cfg-options train_cfg.max_epochs=3
 expect 0 average_mAP mim test mmaction2 "$config" --checkpoint run/epoch_3.pth --gpus 0
-expect 0 'Epoch(train) [1]' mim gridsearch mmaction2 "$config" --gpus 0 --work-dir grid \
+expect 0 'Epoch(train) [1]' mim gridsearch mmaction2 "$config" --gpus 0 \
     --search-args '--optim_wrapper.optimizer.lr 0.001 --train_cfg.max_epochs 1'
 expect 1 'Put the THUMOS-14' mim train tmx_plugin thumos_i3d.py --gpus 0
 say 'the installed package works'
