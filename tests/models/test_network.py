@@ -217,6 +217,24 @@ def test_preprocessor_pads_training_to_a_length_and_testing_to_the_longest():
         preprocess(dict(inputs=[torch.rand(129, 8)]), training=True)
 
 
+def test_padding_and_masks_as_in_the_papers_own_release():
+    model = build(GROUP_NORM, mask_pooling='nearest').eval()
+    model.data_preprocessor.test_pad_to = 64
+    feats = [torch.rand(40, 8), torch.rand(70, 8)]
+    data = model.data_preprocessor(dict(inputs=feats, data_samples=[sample(), sample()]))
+    assert data['lengths'] == [64, 96] and data['inputs'].shape[-1] == 96
+    together = model(**data, mode='predict')
+    for feat, length, found in zip(feats, (64, 96), together):
+        inputs, masks = padded([feat], length)  # the padding takes part in GroupNorm's statistics
+        logits, _, level_masks = model(inputs, masks=masks)
+        # 40 steps: 20, 10, 5, 3, 2; max-pooling of the mask would give 21, 11, 6, 4, 3.
+        assert [int(m.sum()) for m in level_masks] == level_lengths(len(feat), 6)
+        best = max(x[0][:, m[0]].max() for x, m in zip(logits, level_masks)).sigmoid()
+        torch.testing.assert_close(found.pred_instances.scores[0], best)
+    with pytest.raises(ValueError, match="must be 'max' or 'nearest', got 'min'"):
+        build(mask_pooling='min')
+
+
 def test_wrong_width_is_named():
     with pytest.raises(ValueError, match='8 channels .*these have 9'):
         build()(torch.rand(1, 9, 10))

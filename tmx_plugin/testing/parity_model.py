@@ -107,8 +107,15 @@ def loss_differences(golden: GoldenModel, config_dir) -> list:
 
 
 def training_differences(golden: GoldenModel, config_dir) -> list:
-    """14 steps with the config's own optimiser, schedule and EMA, run by the real runner."""
+    """14 steps with the config's own optimiser, schedule and EMA, run by the real runner.
+
+    A difference in the last bit can turn a ReLU or a choice of the assignment and then grows from
+    step to step, so this runs on two threads, as the reference did: their number decides how sums
+    are split.
+    """
     config = golden.config(config_dir)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
     recorder = _Recorder()
     with tempfile.TemporaryDirectory() as work_dir:
         runner = Runner(
@@ -123,7 +130,10 @@ def training_differences(golden: GoldenModel, config_dir) -> list:
             log_level='ERROR', randomness=dict(seed=0), experiment_name='parity')
         runner.model.load_state_dict(golden.converted('state/', runner.model))
         runner.register_hook(recorder, priority='LOWEST')
-        runner.train()
+        try:
+            runner.train()
+        finally:
+            torch.set_num_threads(threads)
     ema = next(hook for hook in runner.hooks if hasattr(hook, 'ema_model')).ema_model.module
     final = golden.converted('steps14/final/', runner.model)
     expected_ema = golden.converted('steps14/ema/', runner.model)

@@ -14,11 +14,16 @@ class TALDataPreprocessor(BaseDataPreprocessor):
         pad_to (int, optional): Length that training batches are padded to, the largest crop of the
             pipeline. Batches in testing, and in training where it is None, are as long as their
             longest video. Defaults to None.
+        test_pad_to (int, optional): Length that each video is padded to in testing; longer ones to
+            the next multiple of 32. The paper's own release tests so, with 2304; the padding is
+            part of the video then, for GroupNorm's statistics. Defaults to None: no padding.
     """
 
-    def __init__(self, pad_to: Optional[int] = None, non_blocking: bool = False) -> None:
+    def __init__(self, pad_to: Optional[int] = None, test_pad_to: Optional[int] = None,
+                 non_blocking: bool = False) -> None:
         super().__init__(non_blocking=non_blocking)
         self.pad_to = pad_to
+        self.test_pad_to = test_pad_to
 
     @torch.compiler.disable  # MMEngine compiles a whole step; data samples are not tensors
     def forward(self, data: dict, training: bool = False) -> dict:
@@ -32,11 +37,17 @@ class TALDataPreprocessor(BaseDataPreprocessor):
         Returns:
             dict: ``inputs`` (B, C, T) float32, zero behind each video and with C contiguous in
             memory; ``masks`` (B, T) bool; ``data_samples``. Frames become (B, 3, F, H, W), which
-            stay uint8 if they are.
+            stay uint8 if they are. With ``test_pad_to``, in testing, also ``lengths``, the padded
+            length of each video.
         """
         data = self.cast_data(data)
         feats = data['inputs']
         lengths = [len(feat) for feat in feats]
+        padded = {}
+        if self.test_pad_to is not None and not training:
+            lengths = [self.test_pad_to if n <= self.test_pad_to else -(-n // 32) * 32
+                       for n in lengths]
+            padded = dict(lengths=lengths)
         length = max(lengths)
         if training and self.pad_to is not None:
             if length > self.pad_to:
@@ -53,4 +64,4 @@ class TALDataPreprocessor(BaseDataPreprocessor):
             inputs = inputs.float()
         return dict(
             inputs=inputs.transpose(1, 2), masks=masks,
-            data_samples=data.get('data_samples'))
+            data_samples=data.get('data_samples'), **padded)

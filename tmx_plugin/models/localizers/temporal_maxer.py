@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from collections.abc import Sequence
 from typing import Optional
 
 import torch
@@ -27,7 +28,6 @@ class TemporalMaxer(BaseModel):
             inputs are features that were extracted before.
         test_cfg (dict, optional): Post-processing, the arguments of
             :class:`~tmx_plugin.models.task_modules.postprocess.PostProcessCfg`.
-        train_cfg (dict, optional): Not used; here because configs of MMAction2 may give it.
 
     Example:
         >>> import torch, tmx_plugin
@@ -48,7 +48,6 @@ class TemporalMaxer(BaseModel):
                  data_preprocessor: Optional[dict] = None,
                  backbone: Optional[dict] = None,
                  test_cfg: Optional[dict] = None,
-                 train_cfg: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
         # Built here, in MMAction2's scope, so that the class also works outside of a runner.
         preprocessor = MODELS.build(data_preprocessor or dict(type='TALDataPreprocessor'))
@@ -62,7 +61,8 @@ class TemporalMaxer(BaseModel):
                 inputs: Tensor,
                 data_samples: Optional[list] = None,
                 mode: str = 'tensor',
-                masks: Optional[Tensor] = None):
+                masks: Optional[Tensor] = None,
+                lengths: Optional[Sequence[int]] = None):
         """Run the model.
 
         Args:
@@ -74,6 +74,8 @@ class TemporalMaxer(BaseModel):
             mode (str): ``'tensor'``, ``'loss'`` or ``'predict'``.
             masks (Tensor, optional): Validity of features (B, T) or frames (B, F), bool.
                 Defaults to all valid.
+            lengths (Sequence[int], optional): Length of each video's own grid in mode
+                ``'predict'``, where that is padded. Defaults to the number of its valid positions.
 
         Returns:
             Mode ``'tensor'``: class logits (B, K, T_l), offsets (B, 2, T_l) in strides and masks
@@ -91,7 +93,8 @@ class TemporalMaxer(BaseModel):
             inputs, masks = self.backbone(inputs, masks)
         elif masks is None:
             masks = inputs.new_ones(inputs.shape[0], inputs.shape[2], dtype=torch.bool)
-        lengths = masks.sum(1).tolist() if mode == 'predict' else None
+        if mode == 'predict' and lengths is None:
+            lengths = masks.sum(1).tolist()
         outputs = self.head(*self.neck(inputs, masks, lengths))
         if mode == 'loss':
             return self.head.loss(outputs, data_samples)

@@ -38,6 +38,8 @@ class TemporalMaxerNeck(BaseModule):
         num_levels (int): Number of pyramid levels. Defaults to 6.
         norm_cfg (dict): Norm of each level, for :func:`mmcv.cnn.build_norm_layer`.
             Defaults to LayerNorm with eps 1e-6.
+        mask_pooling (str): How the validity mask follows the features to the next level: ``'max'``,
+            or ``'nearest'`` as in the paper's own release. Defaults to ``'max'``.
         input_dropout (float): Share of whole input channels to drop in training. Defaults to 0.
     """
 
@@ -48,10 +50,14 @@ class TemporalMaxerNeck(BaseModule):
                  num_embed: int = 2,
                  num_levels: int = 6,
                  norm_cfg: Optional[dict] = None,
+                 mask_pooling: str = 'max',
                  input_dropout: float = 0.,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         self.in_channels = in_channels
+        if mask_pooling not in ('max', 'nearest'):
+            raise ValueError(f"mask_pooling must be 'max' or 'nearest', got {mask_pooling!r}")
+        self.mask_pooling = mask_pooling
         self.input_dropout = input_dropout
         self.embed = nn.ModuleList(
             TemporalConvBlock(in_channels if i == 0 else out_channels, out_channels)
@@ -108,13 +114,16 @@ class TemporalMaxerNeck(BaseModule):
             level_masks.append(mask)
         return feats, level_masks, extents
 
-    @staticmethod
-    def _pool(x: Tensor, mask: Tensor, extent: Optional[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    def _pool(self, x: Tensor, mask: Tensor, extent: Optional[Sequence[int]]
+              ) -> tuple[Tensor, Tensor]:
         """One TemporalMaxer step of features (B, T, C) and mask (B, T)."""
-        pooled = F.max_pool1d(mask[:, None].to(x.dtype), 3, stride=2, padding=1)[:, 0] > 0
+        if self.mask_pooling == 'max':
+            pooled = F.max_pool1d(mask[:, None].to(x.dtype), 3, stride=2, padding=1)[:, 0] > 0
+        else:
+            pooled = mask[:, ::2]
         if extent is not None:
             # Pooling lets an even length spill over by one; alone, the video ends before it.
-            pooled &= _within(extent, pooled.shape[1], pooled.device)
+            pooled = pooled & _within(extent, pooled.shape[1], pooled.device)
         image = x.transpose(1, 2).unsqueeze(2)  # (B, C, 1, T), channels last
         x = F.max_pool2d(image, (1, 3), stride=(1, 2), padding=(0, 1)).squeeze(2).transpose(1, 2)
         return x * pooled.unsqueeze(-1).to(x.dtype), pooled
