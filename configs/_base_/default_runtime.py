@@ -11,6 +11,7 @@ default_hooks = dict(
     epoch_seed=dict(type='EpochSeedHook'),
     data_check=dict(type='DataCheckHook'),
     load_checkpoint=dict(type='TALCheckpointHook', strict=True),
+    resume_val=dict(type='ResumeValHook'),
     ema=dict(type='TALEMAHook', momentum=0.001, update_buffers=True),
     # The rule must be given: MMEngine cannot guess it from this metric's name.
     checkpoint=dict(

@@ -185,9 +185,10 @@ def test_one_process_of_torchrun_trains_as_none(place, trained):
     assert_same_training(place.state(trained[0]), place.state('torchrun'))
 
 
-@pytest.mark.parametrize('workers,delay', [(2, 0.), (0, 0.2)])
-def test_killed_and_resumed_equals_never_stopped(place, trained, workers, delay):
-    work_dir = f'killed_{workers}'
+# in the second epoch, with and without worker processes, and in the last validation
+@pytest.mark.parametrize('epoch,workers,delay', [(1, 2, 0.), (1, 0, 0.2), (EPOCHS, 2, 0.)])
+def test_killed_and_resumed_equals_never_stopped(place, trained, epoch, workers, delay):
+    work_dir = f'killed_{epoch}_{workers}'
     options = ['tiny.py', '--work-dir', work_dir, '--cfg-options',
                f'train_dataloader.num_workers={workers}',
                f'train_dataloader.persistent_workers={workers > 0}']
@@ -197,7 +198,7 @@ def test_killed_and_resumed_equals_never_stopped(place, trained, workers, delay)
                                start_new_session=True, **kwargs)
     try:
         deadline = time.time() + 120
-        while not (place.folder / work_dir / 'epoch_1.pth').exists():
+        while not (place.folder / work_dir / f'epoch_{epoch}.pth').exists():
             assert process.poll() is None and time.time() < deadline
             time.sleep(0.002)
         time.sleep(delay)
@@ -207,6 +208,8 @@ def test_killed_and_resumed_equals_never_stopped(place, trained, workers, delay)
     # without --seed: the checkpoint knows it
     place.tool('train', *options, '--resume')
     assert_same_training(place.state(trained[0]), place.state(work_dir))
+    best = f'best_average_mAP_epoch_{EPOCHS}.pth'
+    assert_same(*(place.state(where, best)['state_dict'] for where in (trained[0], work_dir)))
 
 
 def test_another_seed_trains_another_model(place, trained):
