@@ -146,8 +146,8 @@ def allow_mmengine_checkpoints() -> None:
 def keep_optimizer_out_of_compilation() -> None:
     """Let ``compile=True`` of a config work: compile the network, not the optimizer.
 
-    What: MMEngine compiles the whole ``train_step``; tracing the optimizer's parameter groups, which
-    its constructor makes, ends in an internal error of torch.compile.
+    What: MMEngine compiles the whole ``train_step``; tracing the optimizer's parameter groups,
+    which its constructor makes, ends in an internal error of torch.compile.
     Versions: mmengine 0.10.7 with torch 2.13.
     Why: the optimizer's step is a handful of fused kernels already.
     Link: https://mmengine.readthedocs.io/en/latest/common_usage/speed_up_training.html

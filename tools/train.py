@@ -22,8 +22,8 @@ def parse_args(argv=None):
         '--resume', nargs='?', const='auto', metavar='CHECKPOINT',
         help='resume from this checkpoint, or without a value from the last one in the work '
         'directory')
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision: float16 on a '
-                        'GPU, bfloat16 on a CPU')
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision: float16 on '
+                        'a GPU, bfloat16 on a CPU')
     parser.add_argument('--no-validate', action='store_true', help='train without validation')
     parser.add_argument(
         '--auto-scale-lr', action='store_true',
