@@ -8,10 +8,16 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from mmengine.fileio import get_file_backend
+from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
 from tmx_plugin.engine.file_backend import AtomicBackend
-from tmx_plugin.engine.hooks import EpochSeedHook, TALCheckpointHook, TALEMAHook
+from tmx_plugin.engine.hooks import (
+    EpochSeedHook,
+    ResumeValHook,
+    TALCheckpointHook,
+    TALEMAHook,
+)
 from tmx_plugin.engine.hooks.checkpoint_hook import repair_last_checkpoint
 from tmx_plugin.engine.hooks.epoch_seed_hook import set_dataset_epoch
 from tmx_plugin.models.checkpoint import CheckpointError, CheckpointMismatchError
@@ -206,3 +212,29 @@ def test_checkpoints_are_replaced_whole_or_not_at_all(tmp_path):
     with pytest.raises(TypeError):
         backend.put('not bytes', path)
     assert path.read_bytes() == b'first' and len(list(path.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize('epoch,resumed,best,expected', [
+    (4, True, 'epoch_2', True),  # killed between saving and the end of the validation
+    (4, True, 'epoch_4', False),  # the best checkpoint is saved after its validation
+    (4, True, None, True),
+    (3, True, None, False),  # not to be validated: every second epoch, and the last
+    (5, True, None, True),
+    (2, True, None, False),  # before validation begins
+    (4, False, None, False)])
+def test_a_resumed_run_makes_up_for_the_validation_it_missed(
+        tmp_path, epoch, resumed, best, expected):
+    loop = object.__new__(EpochBasedTrainLoop)
+    loop.val_begin, loop.val_interval, loop._max_epochs = 3, 2, 5
+    ran, info = [], {}
+    if best:
+        info['best_ckpt'] = str(tmp_path / f'best_average_mAP_{best}.pth')
+        (tmp_path / f'best_average_mAP_{best}.pth').touch()
+    runner = SimpleNamespace(
+        train_loop=loop, epoch=epoch, _resume=resumed,
+        val_loop=SimpleNamespace(run=lambda: ran.append(epoch)),
+        message_hub=SimpleNamespace(runtime_info=info), logger=SimpleNamespace(info=print))
+    hook = ResumeValHook()
+    hook.after_load_checkpoint(runner, {})
+    hook.before_train(runner)
+    assert bool(ran) == expected
