@@ -82,7 +82,7 @@ setup(
         'torch>=2.1', 'numpy>=1.22', 'mmengine>=0.10.0,<1.0.0', 'mmaction2>=1.1.0,<2.0.0',
         # imported by MMAction2 1.2.0, which does not declare it
         'importlib_metadata',
-        'matplotlib>=3.7', 'scipy>=1.8', 'jinja2>=3.0', 'rich>=12.0',
+        'matplotlib>=3.7', 'jinja2>=3.0', 'rich>=12.0',
     ],
     extras_require=dict(
         mmlite=MMLITE, mim=MIM, video=VIDEO, h5=H5, onnx=ONNX, tensorboard=TENSORBOARD,
