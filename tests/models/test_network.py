@@ -10,6 +10,7 @@ from torch import nn
 
 import tmx_plugin  # noqa: F401
 from tmx_plugin.models.common import time_major_conv
+from tmx_plugin.models.heads import temporal_maxer_head
 from tmx_plugin.models.heads.temporal_maxer_head import pack_levels
 from tmx_plugin.models.necks.temporal_maxer_neck import level_lengths
 
@@ -233,6 +234,48 @@ def test_padding_and_masks_as_in_the_papers_own_release():
         torch.testing.assert_close(found.pred_instances.scores[0], best)
     with pytest.raises(ValueError, match="must be 'max' or 'nearest', got 'min'"):
         build(mask_pooling='min')
+
+
+def test_masks_of_numbers_mean_the_same():
+    model = build().eval()
+    inputs, masks = padded([torch.rand(40, 8), torch.rand(25, 8)], 40)
+    samples = [[sample(), sample()] for _ in range(2)]
+    found = [model(inputs, s, mode='predict', masks=m)
+             for s, m in zip(samples, (masks, masks.long()))]
+    for a, b in zip(*found):
+        assert torch.equal(a.pred_instances.segments, b.pred_instances.segments)
+
+
+def test_nan_is_warned_of_and_stays_with_its_video(monkeypatch):
+    said = []
+    monkeypatch.setattr(temporal_maxer_head, 'print_log', lambda text, *_: said.append(text))
+    model = build().eval()
+    inputs = torch.rand(2, 8, 40)
+    alone = model(inputs[1:], [sample()], mode='predict')[0].pred_instances
+    inputs[0] = torch.nan
+    found = model(inputs, [sample(video_id='broken'), sample(video_id='good')], mode='predict')
+    assert len(found[0].pred_instances.scores) == 0
+    torch.testing.assert_close(found[1].pred_instances.scores, alone.scores)
+    assert len(said) == 1 and "video 'broken': the class logits hold NaN" in said[0]
+
+
+@pytest.mark.parametrize('mode', ['loss', 'predict'])
+def test_data_samples_are_asked_for(mode):
+    with pytest.raises(ValueError, match=f"mode '{mode}' needs data_samples"):
+        build()(torch.rand(1, 8, 10), mode=mode)
+
+
+def test_video_of_padding_alone_has_no_detections():
+    masks = torch.ones(2, 20, dtype=torch.bool)
+    masks[1] = False
+    for norm_cfg in (LAYER_NORM, GROUP_NORM):
+        model = build(norm_cfg).eval()
+        inputs = torch.rand(2, 8, 20) * masks[:, None]
+        found = model(inputs, [sample(), sample()], mode='predict', masks=masks)
+        assert [len(s.pred_instances.scores) > 0 for s in found] == [True, False]
+        losses = model.train()(inputs, [sample(), sample([(1., 5.)], [0])], mode='loss',
+                               masks=torch.zeros_like(masks))
+        assert losses['loss_cls'] == 0 and losses['num_pos'] == 0
 
 
 def test_wrong_width_is_named():

@@ -68,8 +68,12 @@ def main(argv=None) -> int:
 
     import tmx_plugin  # noqa: F401
     logging.disable(logging.WARNING)  # the runner's own lines, once for each model
-    rows = largest_differences(args.golden_dir, args.config_dir,
-                               lambda files: track(files, 'comparing', transient=True))
+    try:
+        rows = largest_differences(args.golden_dir, args.config_dir,
+                                   lambda files: track(files, 'comparing', transient=True))
+    except FileNotFoundError as error:
+        print(f'Error: {error}', file=sys.stderr)
+        return 1
     table = Table('quantity', 'largest difference', 'limit', '')
     for row in rows:
         verdict = 'ok' if row.value <= row.limit else 'DIFFERS'

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import logging
 import math
 from collections.abc import Sequence
 from typing import Optional
@@ -7,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS, TASK_UTILS
 from mmengine.dist import all_reduce
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -175,6 +177,7 @@ class TemporalMaxerHead(BaseModule):
         logits, offsets, valid = flatten_levels(*outputs)
         segments = decode_segments(offsets.float(), points)  # (B, N, 2) grid
         for i, sample in enumerate(data_samples):
+            _warn_of_nan(logits[i, valid[i]], sample)
             segments_sec, scores, labels = postprocess_video(
                 logits[i, valid[i]], segments[i, valid[i]], cfg=cfg,
                 level_lengths=[int(level[i].sum()) for level in masks],
@@ -197,6 +200,14 @@ class TemporalMaxerHead(BaseModule):
         self.loss_normalizer.mul_(momentum).add_(count, alpha=1 - momentum)
         normalizer = self.loss_normalizer.clone()
         return normalizer, normalizer
+
+
+def _warn_of_nan(logits: Tensor, sample) -> None:
+    """Say why a video is left without detections: no score can be made of NaN."""
+    if not logits.isfinite().all():
+        print_log(f'video {sample.metainfo.get("video_id")!r}: the class logits hold NaN or '
+                  'infinity, of which nothing is detected: look for such values in its features, '
+                  'and at whether the training diverged', 'current', logging.WARNING)
 
 
 def pack_levels(feats: Sequence[Tensor], masks: Sequence[Tensor]

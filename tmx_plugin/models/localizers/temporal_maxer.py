@@ -86,6 +86,8 @@ class TemporalMaxer(BaseModel):
         """
         if mode not in ('tensor', 'loss', 'predict'):
             raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
+        if mode in ('loss', 'predict') and data_samples is None:
+            raise ValueError(f'mode {mode!r} needs data_samples, one for each of the batch')
         if inputs.ndim == 5:
             if self.backbone is None:
                 raise ValueError('frames need a model with a backbone; this one takes features '
@@ -93,6 +95,7 @@ class TemporalMaxer(BaseModel):
             inputs, masks = self.backbone(inputs, masks)
         elif masks is None:
             masks = inputs.new_ones(inputs.shape[0], inputs.shape[2], dtype=torch.bool)
+        masks = masks.bool()  # numbers would be taken for indices
         if mode == 'predict' and lengths is None:
             lengths = masks.sum(1).tolist()
         outputs = self.head(*self.neck(inputs, masks, lengths))
