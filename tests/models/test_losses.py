@@ -6,7 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from tmx_plugin.models.losses import SegmentDIoULoss, SnippetFocalLoss, sigmoid_focal_loss
+from tmx_plugin.models.losses import (
+    SegmentDIoULoss,
+    SnippetFocalLoss,
+    negative_focal_loss,
+    sigmoid_focal_loss,
+)
 from tmx_plugin.models.task_modules.segment_iou import aligned_segment_diou, offset_diou_cost
 
 
@@ -22,6 +27,12 @@ def test_focal_loss_of_extreme_logits_is_finite():
     loss.sum().backward()
     assert torch.isfinite(loss).all() and torch.isfinite(logits.grad).all()
     torch.testing.assert_close(loss.detach(), torch.tensor([50., 0., 0., 150.]))
+
+
+def test_negative_focal_loss_is_that_of_zero_targets():
+    logits = torch.linspace(-60, 60, 500)
+    torch.testing.assert_close(negative_focal_loss(logits),
+                               sigmoid_focal_loss(logits, torch.zeros_like(logits)))
 
 
 def test_label_smoothing():

@@ -299,3 +299,19 @@ def test_bfloat16_trains_and_stays_close(norm_cfg):
     assert abs(losses['loss_cls'] / expected['loss_cls'] - 1) < 0.05
     (losses['loss_cls'] + losses['loss_reg']).backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_gradients_of_the_time_major_conv(dtype):
+    torch.manual_seed(0)
+    x = torch.randn(2, 9, 5, requires_grad=True)
+    conv = nn.Conv1d(5, 7, 3, padding=1)
+    leaves = (x, conv.weight, conv.bias)
+    with torch.autocast('cpu', dtype=dtype, enabled=dtype != torch.float32):
+        expected = conv(x.transpose(1, 2)).transpose(1, 2)
+        found = time_major_conv(x, conv.weight, conv.bias)
+    assert torch.equal(found, expected)
+    for a, b in zip(torch.autograd.grad(found.float().square().sum(), leaves),
+                    torch.autograd.grad(expected.float().square().sum(), leaves)):
+        assert a.dtype == b.dtype
+        torch.testing.assert_close(a, b)

@@ -121,6 +121,9 @@ def to_plugin_checkpoint(checkpoint: dict, model: nn.Module, name='the checkpoin
     print_log(f'checkpoint written by the {source} implementation'
               f'{"" if epoch is None else f" (its epoch {epoch}, counted from 0)"}: using its '
               f'{kind} weights', 'current')
+    if source == 'original':
+        print_log('its classes are in the order of label_id in the annotations it was trained on; '
+                  'the class_file of the data set must be in that order, too', 'current')
     meta = dict(source=source, weights=kind)
     if source == 'original':
         meta['layer_norm_eps'] = _ORIGINAL_NORM_EPS

@@ -24,13 +24,37 @@ def time_major_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) ->
         Tensor: (B, T, O), contiguous without gradients.
     """
     if torch.is_grad_enabled():
-        # In training the plain layout is as fast, and rounds as the public implementations do: a
-        # difference in the last bit can pass a kink of the loss and grow from step to step.
-        out = F.conv1d(x.transpose(1, 2).contiguous(), weight, bias, padding=weight.shape[-1] // 2)
-        return out.transpose(1, 2)
+        return _PlainConv.apply(x, weight, bias)
     image = x.transpose(1, 2).unsqueeze(2)  # (B, C, 1, T), channels last
     out = F.conv2d(image, weight.unsqueeze(2), bias, padding=(0, weight.shape[-1] // 2))
     return out.squeeze(2).transpose(1, 2)
+
+
+class _PlainConv(torch.autograd.Function):
+    """The same convolution in the plain layout (B, C, T), for training.
+
+    There it is as fast, and rounds as the public implementations do: a difference in the last bit
+    can turn a ReLU and then grows from step to step. Autograd would keep the transposed copy of the
+    input as well as the input; this transposes it again in the backward pass.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.bias_sizes = None if bias is None else list(bias.shape)
+        plain = x.transpose(1, 2).contiguous()
+        return F.conv1d(plain, weight, bias, padding=weight.shape[-1] // 2).transpose(1, 2)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple:
+        x, weight = ctx.saved_tensors
+        plain = x.to(grad.dtype).transpose(1, 2).contiguous()  # autocast computes in grad's type
+        grad_x, grad_weight, grad_bias = torch.ops.aten.convolution_backward(
+            grad.transpose(1, 2).contiguous(), plain, weight.to(grad.dtype), ctx.bias_sizes,
+            [1], [weight.shape[-1] // 2], [1], False, [0], 1, list(ctx.needs_input_grad))
+        grad_x = grad_x.transpose(1, 2).to(x.dtype) if ctx.needs_input_grad[0] else None
+        return grad_x, *(None if g is None else g.to(weight.dtype)
+                         for g in (grad_weight, grad_bias))
 
 
 class TemporalConvBlock(nn.Module):
@@ -48,4 +72,5 @@ class TemporalConvBlock(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Args: x (B, T, C_in) and mask (B, T, 1) of x's dtype. Returns (B, T, C_out)."""
-        return F.relu(self.norm(time_major_conv(x, self.conv.weight))) * mask
+        # Masked before the ReLU and in place: what autograd keeps for it is the next block's input.
+        return self.norm(time_major_conv(x, self.conv.weight)).mul_(mask).relu_()

@@ -22,3 +22,18 @@ def sigmoid_focal_loss(logits: Tensor, targets: Tensor, alpha: float = .25, gamm
     entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction='none')
     wrong = prob + targets - 2 * prob * targets  # 1 - p_t
     return (alpha * targets + (1 - alpha) * (1 - targets)) * entropy * wrong**gamma
+
+
+def negative_focal_loss(logits: Tensor, alpha: float = .25, gamma: float = 2.) -> Tensor:
+    """:func:`sigmoid_focal_loss` where all targets are 0, in fewer steps; no gradient.
+
+    Args:
+        logits (Tensor): Any shape.
+        alpha (float): As there.
+        gamma (float): As there.
+
+    Returns:
+        Tensor: Of the shape of ``logits``.
+    """
+    with torch.no_grad():
+        return torch.sigmoid(logits).pow_(gamma).mul_(F.softplus(logits)).mul_(1 - alpha)

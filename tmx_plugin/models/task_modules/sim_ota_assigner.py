@@ -10,7 +10,7 @@ import torch
 from mmaction.registry import TASK_UTILS
 from torch import Tensor
 
-from ..losses.functional import sigmoid_focal_loss
+from ..losses.functional import negative_focal_loss, sigmoid_focal_loss
 from .points import Points
 from .segment_iou import offset_diou_cost
 
@@ -133,7 +133,7 @@ def one_hot_focal_cost(cls_logits: Tensor, point_idx: Tensor, labels: Tensor) ->
     Returns:
         Tensor: (M, ).
     """
-    negative = sigmoid_focal_loss(cls_logits, torch.zeros_like(cls_logits))  # (N, K)
+    negative = negative_focal_loss(cls_logits)  # (N, K)
     logits = cls_logits[point_idx, labels]
     positive = sigmoid_focal_loss(logits, torch.ones_like(logits))
     return negative.sum(-1)[point_idx] + (positive - negative[point_idx, labels])
