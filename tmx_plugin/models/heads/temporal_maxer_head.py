@@ -238,5 +238,7 @@ def pack_levels(feats: Sequence[Tensor], masks: Sequence[Tensor]
 def flatten_levels(cls_logits: Sequence[Tensor], offsets: Sequence[Tensor],
                    masks: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """Logits (B, N, K), offsets (B, N, 2) and masks (B, N) over the points of all levels."""
-    return (torch.cat(list(cls_logits), -1).transpose(1, 2),
-            torch.cat(list(offsets), -1).transpose(1, 2), torch.cat(list(masks), -1))
+    def join(levels: Sequence[Tensor]) -> Tensor:  # time-major, as the levels lie in memory
+        return torch.cat([level.transpose(1, 2) for level in levels], 1)
+
+    return join(cls_logits), join(offsets), torch.cat(list(masks), -1)
