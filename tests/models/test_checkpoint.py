@@ -12,8 +12,8 @@ from mmengine.config import Config
 from torch import nn
 
 from tmx_plugin.apis.init import init_localizer
+from tmx_plugin.datasets.formats.epic import NOUNS_WITHOUT_INSTANCE
 from tmx_plugin.models.checkpoint import (
-    EPIC_NOUNS_WITHOUT_INSTANCE,
     CheckpointError,
     CheckpointMismatchError,
     checkpoint_source,
@@ -91,7 +91,7 @@ def test_original_layout(name, golden_dir, repo, tmp_path):
     assert {m.eps for m in model.modules() if isinstance(m, nn.LayerNorm)} == {1e-5}
     expected = weights['cls_head.cls_head.conv.bias']
     if len(expected) == 300:
-        keep = [i for i in range(300) if i not in EPIC_NOUNS_WITHOUT_INSTANCE]
+        keep = [i for i in range(300) if i not in NOUNS_WITHOUT_INSTANCE]
         expected = expected[keep]
     assert torch.equal(state['head.cls_conv.bias'], expected)
 

@@ -14,6 +14,8 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from ..datasets.formats.epic import NOUNS_WITHOUT_INSTANCE
+
 #: (pattern, replacement) from the reference's key to ours, tried in order.
 _KEY_RULES: dict[str, list[tuple[str, str]]] = {
     'OpenTAD': [
@@ -36,8 +38,6 @@ _KEY_RULES: dict[str, list[tuple[str, str]]] = {
     ],
 }
 _ORIGINAL_NORM_EPS = 1e-5
-#: EPIC-Kitchens-100 nouns without an instance: the original has a class for each of the 300.
-EPIC_NOUNS_WITHOUT_INSTANCE = (270, 275, 286, 289, 290, 294, 296)
 
 
 class CheckpointError(ValueError):
@@ -121,12 +121,11 @@ def to_plugin_checkpoint(checkpoint: dict, model: nn.Module, name='the checkpoin
     print_log(f'checkpoint written by the {source} implementation'
               f'{"" if epoch is None else f" (its epoch {epoch}, counted from 0)"}: using its '
               f'{kind} weights', 'current')
-    if source == 'original':
-        print_log('its classes are in the order of label_id in the annotations it was trained on; '
-                  'the class_file of the data set must be in that order, too', 'current')
     meta = dict(source=source, weights=kind)
     if source == 'original':
         meta['layer_norm_eps'] = _ORIGINAL_NORM_EPS
+        print_log('its classes are in the order of label_id in the annotations it was trained on; '
+                  'the class_file of the data set must be in that order, too', 'current')
     return dict(state_dict=state, meta=meta)
 
 
@@ -220,12 +219,12 @@ def _convert_state(weights: dict[str, Tensor], source: str, model: nn.Module
 
 def _drop_absent_nouns(state: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
     """Keep the classes with instances of the original's 300-class EPIC noun head."""
-    num_absent = len(EPIC_NOUNS_WITHOUT_INSTANCE)
+    num_absent = len(NOUNS_WITHOUT_INSTANCE)
     for key in ('head.cls_conv.weight', 'head.cls_conv.bias'):
         value = state.get(key)
         if value is not None and len(value) == 300 == len(expected[key]) + num_absent:
             keep = torch.ones(300, dtype=torch.bool)
-            keep[list(EPIC_NOUNS_WITHOUT_INSTANCE)] = False
+            keep[list(NOUNS_WITHOUT_INSTANCE)] = False
             state[key] = value[keep]
 
 
