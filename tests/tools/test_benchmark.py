@@ -120,4 +120,4 @@ def test_whole_tool(tool, tmp_path, monkeypatch, capsys):
     assert np.isfinite(row['measured']['mAP'])
     assert {'processor', 'cores', 'threads', 'torch'} <= set(content['machine'])
     text = capsys.readouterr().out
-    assert 'tiny' in text and '2.00 s' in text and 'two CPU cores' in text
+    assert 'tiny' in text and '(2.00 s)' in text and 'two CPU cores' in text

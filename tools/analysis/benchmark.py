@@ -157,19 +157,18 @@ def figure(name: str, value: float) -> str:
 
 
 def report(part: str, rows: list) -> None:
-    """Print the lines of a part."""
+    """Print the table of a part: measured, and in brackets the reference where it is known."""
     from rich.console import Console
     from rich.table import Table
-    table = Table('', 'quantity', 'measured', 'reference', 'measured / reference',
-                  title=TITLES[part], title_justify='left')
+    names = list(dict.fromkeys(name for row in rows for name in row['measured']))
+    table = Table('', *(name.replace('_', ' ') for name in names))
     for row in rows:
-        for name, value in row['measured'].items():
-            known = row['reference'].get(name)
-            table.add_row(row['case'] if name == next(iter(row['measured'])) else '',
-                          name.replace('_', ' '), figure(name, value),
-                          '' if known is None else figure(name, known),
-                          '' if known is None else f'{value / known:.4g}')
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+        cells = [figure(name, row['measured'][name]) for name in names]
+        for i, name in enumerate(names):
+            if name in row['reference']:
+                cells[i] += f' ({figure(name, row["reference"][name])})'
+        table.add_row(row['case'], *cells)
+    Console(width=None if sys.stdout.isatty() else 120).print(TITLES[part], table)
 
 
 def draw_growth(rows: list, path: str) -> None:
@@ -186,8 +185,9 @@ def draw_growth(rows: list, path: str) -> None:
                 [row['measured'][name] / scale for row in growth], 'o-', label='measured')
         ax.plot([row['arguments']['num_gts'] for row in compared],
                 [row['reference'][name] / scale for row in compared], 's--', label='reference')
-        ax.set(xlabel='segments a video', ylabel=label, yscale='log')
-        ax.grid(alpha=.3, which='both')
+        ax.set(xlabel='segments a video', ylabel=label)
+        ax.set_ylim(bottom=0)
+        ax.grid(alpha=.3)
     ax.legend(frameon=False)
     fig.suptitle('Training step of epic noun (293 classes), T = 2304, batch 2', fontsize=10)
     with atomic_write(path, 'wb') as file:
@@ -202,18 +202,20 @@ def main(argv=None) -> int:
         return 0
     about = machine(args.threads)
     print('  '.join(f'{name} {value}' for name, value in about.items()))
+    if about['load'] > .5:
+        print(f'warning: other programs keep {about["load"]:.1f} cores busy; times are too long')
     results = {}
     for part in args.only:
         results[part] = []
         for case, arguments, reference in CASES[part]:
-            print(f'{part}: {case} ...', file=sys.stderr)
+            print(f'{part}: {case} ...', file=sys.stderr, flush=True)
             measured = measure(part, arguments, args.runs or RUNS[part], args.threads)
             results[part].append(dict(case=case, arguments=arguments, measured=measured,
                                       reference=reference))
     for part, rows in results.items():
         report(part, rows)
-    print('reference: the public implementation on two CPU cores, a machine of the same kind as '
-          'that of the figures in the README')
+    print('in brackets: the public implementation, on a machine of two CPU cores of the same kind '
+          'as that of the figures in the README')
     if args.json:
         from tmx_plugin.utils.files import atomic_write
         with atomic_write(args.json) as file:
