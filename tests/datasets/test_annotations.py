@@ -58,6 +58,7 @@ BAD_VIDEOS = {
     'true duration': (dict(VIDEO, duration=True), 'a positive number.*found True'),
     'huge duration': (dict(VIDEO, duration=10**400), 'a positive number'),
     'zero frame': (dict(VIDEO, frame=0), 'a positive number as "frame", if any, found 0'),
+    'part of a frame': (dict(VIDEO, frame=.5), 'a positive number as "frame"'),
     'negative fps': (dict(VIDEO, fps=-1), 'a positive number as "fps"'),
     'annotations': (dict(VIDEO, annotations={}), 'a list as "annotations"'),
     'item': (dict(VIDEO, annotations=['run']), '.* a string as "label"'),
@@ -85,10 +86,12 @@ def test_refuses_bad_segments(tmp_path, segment):
 
 
 @pytest.mark.parametrize('text, message', [
-    ('', 'in json, found Expecting value'),
-    ('{"database": {"v": {"sub', 'in json, found Unterminated string'),
-    ('<html>', 'in json'),
-    ('[' * 100_000, 'in json'),
+    ('', 'expected content, found an empty file'),
+    ('{"database": {"v": {"sub', 'expected json .Unterminated string'),
+    ('<html>', 'expected json .*found .<html>'),
+    ('[' * 100_000, 'expected json, found maximum recursion'),
+    ('{"database": ' + '1' * 5000 + '}', 'expected json, found Exceeds the limit|found keys'),
+    ('{"database": {"v": {}, "v": {}}}', "each key once in an object, found 'v' twice"),
     ('[]', 'found list'),
     ('{"results": {}, "version": 1}', "found keys 'results', 'version'"),
     ('{"database": []}', "found keys 'database'"),
@@ -115,7 +118,7 @@ def test_other_formats_are_recognized(tmp_path, name, text, command):
 
 def test_refuses_binary_files(tmp_path):
     (tmp_path / 'a.json').write_bytes(b'\x80\x04\x95')
-    with pytest.raises(DataError, match='in json'):
+    with pytest.raises(DataError, match='a.json: expected text in UTF-8, found byte 0x80'):
         read_annotations(tmp_path / 'a.json')
 
 

@@ -87,11 +87,11 @@ def test_resized_swapped_and_hopeless_lengths(videos):
     finding, = length_findings(videos, {video['video_id']: 100 for video in videos})
     assert 'resized to one length' in finding.message
     lengths = lengths_at(videos, 4)
-    finding, = length_findings(videos, dict.fromkeys(lengths, 32), widths=lengths)
-    assert 'resized' in finding.message  # looks the same as features of one length
-    odd = {name: 30 + k for k, name in enumerate(lengths)}
-    finding, = length_findings(videos, odd, widths=lengths)
-    assert "layout='ct'" in finding.message
+    for odd in (dict.fromkeys(lengths, 32), {name: 30 + k for k, name in enumerate(lengths)}):
+        finding, = length_findings(videos, odd, widths=lengths)
+        assert "stored as (C, T): try layout='ct'" in finding.message
+        finding, = length_findings(videos, odd, widths=lengths, layout='ct')
+        assert "stored as (T, C): try layout='tc'" in finding.message
     finding, = length_findings(videos, {name: 5 + 977 * k for k, name in enumerate(lengths)})
     assert 'No single feature_stride or fps would fit' in finding.message
     assert length_findings(videos[:1], {'v0': 1})[0].level == 'error'

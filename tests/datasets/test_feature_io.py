@@ -3,6 +3,7 @@
 import io
 import pickle
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -204,6 +205,22 @@ def test_refuses_truncated_files(tmp_path, suffix, share):
     path.write_bytes(whole[:int(share * len(whole))])
     with pytest.raises(DataError, match=f'expected a whole {suffix} file'):
         read_features(path)
+
+
+@pytest.mark.parametrize('name, save', [
+    ('x.npy', lambda path: np.save(path, FEATURES)),
+    ('x.npz', lambda path: np.savez_compressed(path, FEATURES)),
+    ('x.pkl', lambda path: path.write_bytes(pickle.dumps(FEATURES)))])
+def test_flipped_bits_are_read_or_refused_with_the_name(tmp_path, name, save):
+    path = tmp_path / name
+    save(path)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xff
+        path.write_bytes(damaged)
+        with suppress(DataError):  # no zlib.error, TokenError, OverflowError or MemoryError
+            read_features(path)
 
 
 def test_missing_file_and_wrong_layout(tmp_path):

@@ -203,6 +203,8 @@ def test_csv_columns_for_subset_and_duration(tmp_path):
     ('a,nan,1,x', 'finite and not negative'), ('a,-1,1,x', 'finite and not negative'),
     ('a,0,inf,x', 'finite and not negative'), ('a,2,1,x', 'end is not before its start'),
     ('a,0,one,x', "found 'one'"), ('a,0,1,', 'a label'), ('a,0,1', 'expected 4 fields, found 3'),
+    ('a,0,1,open, door', "expected 4 fields, found 5 .a text with ',' needs double quotes"),
+    ('a,0:-5,1,x', "found '0:-5'"), (f'a,0,1,{"x" * 200_000}', 'larger than field limit'),
     ('c,0,1,x', 'the duration of the video from one of'), (',0,1,x', 'the name of a video')])
 def test_csv_errors_name_line_and_video(tmp_path, row, message):
     path = write(tmp_path / 'my.csv', f'video,start,end,label\na,0,1,x\n{row}\n')
@@ -249,6 +251,10 @@ def test_durations_from_side_file_length_and_csv_of_frames(tmp_path):
     assert info['a'] == {'duration': 4., 'frame': 100, 'fps': 25.}
     assert info['b']['duration'] == pytest.approx((9 * 4 + 16) / 30)
     assert info['c'] == {'duration': 3., 'frame': None, 'fps': 30.}
+    np.save(tmp_path / 'b.0.npy', np.zeros((99, 2), np.float32))
+    (tmp_path / 'b.avi').write_bytes(b'')
+    again = formats.VideoInfo(features=tmp_path, geometry=info.geometry)
+    assert again['b'] == info['b'], 'neither the features of b.0 nor other files'
     assert 'd' not in info
     with pytest.raises(KeyError):
         info['d']

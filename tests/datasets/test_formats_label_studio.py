@@ -58,7 +58,8 @@ def test_label_studio_predictions_on_request(tmp_path):
     ([task('a', ('1', 5, ['x']))], 'a range with start and end in frames'),
     ([task('a', (9, 5, ['x']))], 'end is not before its start'),
     ([task('a', (1, 5, [None]))], 'a label'),
-    ([task('a', (1, math.nan, ['x']))], 'finite and not negative'),
+    ([task('a', (1, math.nan, ['x']))], 'a range with start and end in frames'),
+    ([task('a', (1, 10**400, ['x']))], 'a range with start and end in frames'),
     ([task('a', (1, 5, ['x'])), task('a', (1, 5, ['x']))], 'one task a video')])
 def test_label_studio_errors(tmp_path, content, message):
     path = write(tmp_path / 'ls.json', content)
@@ -66,3 +67,9 @@ def test_label_studio_errors(tmp_path, content, message):
     with pytest.raises(DataError, match=message) as error:
         formats.read_label_studio([path], fps=24, videos=videos)
     assert 'ls.json' in str(error.value)
+
+
+def test_names_in_urls_are_decoded(tmp_path):
+    path = write(tmp_path / 'ls.json', [task('my%20caf%C3%A9', (1, 24, ['x']))])
+    videos = formats.VideoInfo([write(tmp_path / 'd.json', {'my café': 9})])
+    assert list(formats.read_label_studio([path], fps=24, videos=videos).database) == ['my café']

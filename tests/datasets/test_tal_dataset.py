@@ -11,6 +11,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from tmx_plugin.datasets import DataError, TALDataset
+from tmx_plugin.datasets.transforms.segments import segment_frames
 
 FPS, STRIDE, OFFSET = 8, 4, 4
 TRAIN_PIPELINE = [dict(type='LoadFeatures'), dict(type='SegmentsToGrid'),
@@ -131,6 +132,10 @@ def test_block_list(root):
     assert names(build(root, block_list=['a'])) == ['b']
     (root / 'blocked.txt').write_text('b\n')
     assert names(build(root, block_list='blocked.txt')) == ['a']
+    (root / 'blocked.txt').write_bytes(b'\xef\xbb\xbfb \r\n\r\nno a\r\n')
+    assert names(build(root, block_list='blocked.txt')) == ['a'], 'names may have blanks'
+    (root / 'blocked.txt').write_text('\n')
+    assert names(build(root, block_list='blocked.txt')) == ['a', 'b']
 
 
 def test_filter_gt_only_in_training(root):
@@ -214,7 +219,8 @@ def test_missing_features(root):
     for name in 'ac':
         (root / 'features' / f'{name}.npy').unlink()
     with pytest.raises(FileNotFoundError, match="features of 2 of 3 videos of subset 'training' "
-                                                "are not there: .*a.npy, .*c.npy.*missing='skip'"):
+                                                r"are not there: .*a.npy \(video 'a'\), .*c.npy"
+                                                ".*missing='skip'"):
         build(root)
 
 
@@ -223,6 +229,23 @@ def test_width_differs(root):
     with pytest.raises(DataError, match=r"b.npy: video 'b': expected 3 channels as in .*a.npy, "
                                         r'found 4'):
         build(root)
+    # (C, T) files of other lengths
+    np.save(root / 'features' / 'a.npy', np.zeros((3, 20), np.float32))
+    np.save(root / 'features' / 'b.npy', np.zeros((3, 30), np.float32))
+    with pytest.raises(DataError, match="layout 'tc'; are they stored the other way round"):
+        build(root)
+
+
+def test_channels_that_the_files_lack(root):
+    with pytest.raises(DataError, match="a.json: expected at least 9 channels to take 0:9 from, "
+                                        "found 3 in video 'a'"):
+        build(root, channels=(0, 9))
+
+
+def test_times_without_measure_stay_on_their_side(root):
+    rewrite(root, a=video('Training', ('run', 1, 1e300)))
+    start, end = segment_frames(build(root).get_data_info(0))[0].tolist()
+    assert start == FPS < end
 
 
 def test_damaged_file(root):
@@ -254,7 +277,7 @@ def test_side_file_that_disagrees(root, said, message):
 
 def test_damaged_side_file(root):
     (root / 'features' / 'a.json').write_text('{"fps"')
-    with pytest.raises(DataError, match='a.json: expected the json an extractor writes'):
+    with pytest.raises(DataError, match='a.json: expected json .*cut off'):
         build(root)
 
 
@@ -264,6 +287,11 @@ def test_damaged_side_file(root):
     (dict(cache='disk'), "cache must be 'none' or 'ram'"),
     (dict(feature_stride=0), 'feature_stride must be positive'),
     (dict(sample_stride=-1), 'sample_stride must be positive'),
+    (dict(fps=0), 'fps must be positive'),
+    (dict(fps=float('nan')), 'fps must be positive'),
+    (dict(channels=(0, 1, 2)), 'channels must be two numbers'),
+    (dict(data_prefix=dict(rgb='features', flow='f'), feature_suffix=dict(rgb='.npy')),
+     "feature_suffix must have the keys of data_prefix, 'rgb' or 'flow', not 'rgb'"),
 ])
 def test_settings(root, kwargs, message):
     with pytest.raises(ValueError, match=message):

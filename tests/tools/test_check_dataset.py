@@ -136,7 +136,7 @@ def other_subset(data):
 
 
 @pytest.mark.parametrize('change, status, words', [
-    (no_file, 1, ['The features of 1 of 3 videos', 'v1.npy', "missing='skip'"]),
+    (no_file, 1, ['the features of 1 of 3 videos', 'v1.npy', "missing='skip'"]),
     (not_a_number, 1, ['NaN or infinity', "found 1 others in video 'v1'"]),
     (wrong_width, 1, ['found 8 (v0 and 1 more), 5 (v1)']),
     (truncated, 1, ['cannot be read', 'v1.npy']),

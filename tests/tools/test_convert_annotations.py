@@ -88,6 +88,11 @@ def test_epic_writes_three_files(convert, tmp_path, capsys):
     assert convert(*args, tmp_path / 'noun.json') == 1
     assert '{target}' in capsys.readouterr().err
     assert convert(*args, tmp_path / 'noun.json', '--target', 'noun') == 0
+    assert convert(*args, tmp_path / '{target}.json', '--classes-out', tmp_path / 'c.txt') == 1
+    assert '--classes-out' in capsys.readouterr().err
+    (tmp_path / 'verb.json').mkdir()
+    assert convert(*args, tmp_path / 'verb.json', '--target', 'verb') == 1
+    assert 'error: ' in capsys.readouterr().err
 
 
 def test_thumos_from_the_command_line(convert, shared_data, tmp_path):

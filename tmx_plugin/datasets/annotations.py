@@ -11,8 +11,6 @@ The format is the ActivityNet style json, times in seconds::
 ``frame`` (number of frames) and ``fps`` are optional. Further keys are ignored, so files in the
 styles of ActivityNet, OpenTAD and ActionFormer (``label_id``, ``segment(frames)``) are read too.
 """
-import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -20,6 +18,7 @@ from typing import Optional
 import numpy as np
 
 from .errors import DataError
+from .text_files import is_finite, read_json, read_text
 
 #: Labels that are neither trained nor evaluated (THUMOS-14 marks doubtful segments so).
 IGNORED_LABELS = ('Ambiguous',)
@@ -90,13 +89,10 @@ def read_class_list(path, hint: str = '') -> tuple:
         raise FileNotFoundError(
             f'{path}: the class list (text, one name a line, in the order of the labels) is not '
             f'there. {hint}'.rstrip())
-    try:
-        names = [line.strip() for line in path.read_text('utf-8-sig').rstrip().splitlines()]
-    except UnicodeDecodeError as error:
-        raise DataError(f'{path}: expected a class list in UTF-8 text, found {error}') from error
-    if not names or not all(names):
-        raise DataError(f'{path}: expected one class name a line, found '
-                        + (f'line {names.index("") + 1} blank' if names else 'an empty file'))
+    names = [line.strip() for line in read_text(path).rstrip().splitlines()]
+    if not all(names):
+        raise DataError(f'{path}: expected one class name a line, found line '
+                        f'{names.index("") + 1} blank')
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f'{path}: expected each class once, found {_some(twice)} more than once')
@@ -140,10 +136,9 @@ def _read_database(path, hint: str) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f'{path}: the annotation file is not there. {hint}'.rstrip())
     try:
-        content = json.loads(path.read_text('utf-8-sig'))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f'{path}: expected an annotation file in json, found {error} '
-                        f'({_other_format(path)})') from error
+        content = read_json(path)
+    except DataError as error:
+        raise DataError(f'{error} ({_other_format(path)})') from error
     if not isinstance(content, dict) or not isinstance(content.get('database'), dict):
         found = f'keys {_some(content)}' if isinstance(content, dict) else type(content).__name__
         raise DataError(f'{path}: expected an object with the object "database", found {found} '
@@ -158,7 +153,7 @@ def _other_format(path) -> str:
     from .formats import FormatError, detect_format  # which uses this module
     try:
         name = detect_format(path)
-    except (FormatError, RecursionError):
+    except FormatError:
         return 'an incomplete download, or another kind of file?'
     return f'convert it first: tools/data/convert_annotations.py {name} {path} --out FILE'
 
@@ -173,9 +168,10 @@ def _parse_video(path, name: str, entry) -> VideoAnnotation:
         fail('a string as "subset"', entry.get('subset'))
     if not _is_positive(entry.get('duration')):
         fail('a positive number of seconds as "duration"', entry.get('duration'))
-    for key in ('frame', 'fps'):
-        if entry.get(key) is not None and not _is_positive(entry[key]):
-            fail(f'a positive number as "{key}", if any', entry[key])
+    for key, least in (('frame', 1), ('fps', 0)):
+        value = entry.get(key)
+        if value is not None and not (_is_positive(value) and value >= least):
+            fail(f'a positive number as "{key}", if any', value)
     items = entry.get('annotations', [])
     if not isinstance(items, list):
         fail('a list as "annotations"', items)
@@ -184,7 +180,7 @@ def _parse_video(path, name: str, entry) -> VideoAnnotation:
             fail('annotations with a string as "label"', item)
         segment = item.get('segment')
         if (not isinstance(segment, list) or len(segment) != 2
-                or not all(_is_finite(x) and x >= 0 for x in segment)):
+                or not all(is_finite(x) and x >= 0 for x in segment)):
             fail('a "segment" of two finite, non-negative times [start, end] in seconds', item)
     frame, fps = entry.get('frame'), entry.get('fps')
     return VideoAnnotation(
@@ -197,17 +193,8 @@ def _parse_video(path, name: str, entry) -> VideoAnnotation:
         labels=tuple(x['label'] for x in items))
 
 
-def _is_finite(value) -> bool:
-    # bool is an int in Python, but no time. float() may overflow on huge integers.
-    try:
-        return not isinstance(value, bool) and isinstance(value, (int, float)) \
-            and math.isfinite(value)
-    except OverflowError:
-        return False
-
-
 def _is_positive(value) -> bool:
-    return _is_finite(value) and value > 0
+    return is_finite(value) and value > 0
 
 
 def _some(names, limit: int = 5) -> str:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be said of feature files without reading them."""
-import json
 from pathlib import Path
 
 from .errors import DataError
 from .feature_io import peek_shape
+from .text_files import is_finite, read_json
 
 # Rates differ in the third digit between sources (29.97 or 30; frames over a rounded duration).
 FPS_TOLERANCE = 0.01
@@ -40,14 +40,10 @@ def check_side_files(data_list: list, *, feature_stride: float, offset_frames: f
 
 
 def _read_side_file(path: Path) -> dict:
-    try:
-        said = json.loads(path.read_text('utf-8'))
-    except ValueError as error:
-        raise DataError(f'{path}: expected the json an extractor writes beside features, found '
-                        f'{error}') from error
+    said = read_json(path)
     keys = ('fps', 'stride', 'clip_len')
     numbers = isinstance(said, dict) and all(
-        isinstance(said.get(key, 0), (int, float)) for key in keys)
+        is_finite(said.get(key, 0)) for key in keys)
     if not numbers:
         raise DataError(f'{path}: expected an object with numbers as "fps", "stride" and '
                         f'"clip_len", found {said!r}')
@@ -74,10 +70,11 @@ def peek_sizes(data_list: list, *, layout: str, sample_stride: int) -> tuple:
             shape = peek_shape(path, layout)
             if shape is None:
                 continue
-            first_path, width = first.setdefault(folder, (path, shape[1]))
+            first_path, (first_length, width) = first.setdefault(folder, (path, shape))
             if shape[1] != width:
+                hint = '; are they stored the other way round?' if shape[0] == first_length else ''
                 raise DataError(f'{path}: video {info["video_id"]!r}: expected {width} channels '
-                                f'as in {first_path}, found {shape[1]} (layout {layout!r})')
+                                f'as in {first_path}, found {shape[1]} (layout {layout!r}{hint})')
             video = info['video_id']
             lengths[video] = max(lengths.get(video, 0), -(-shape[0] // sample_stride))
             widths[video] = widths.get(video, 0) + width

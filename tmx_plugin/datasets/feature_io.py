@@ -43,12 +43,11 @@ def read_features(path, layout: str = 'tc') -> np.ndarray:
         raise FileNotFoundError(f'{path}: the feature file is not there')
     try:
         array = _READERS[path.suffix](path)
-    except (ValueError, EOFError, OSError, KeyError, RuntimeError, TypeError, AttributeError,
-            IndexError, struct.error, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        if isinstance(error, DataError):
-            raise
+    except (DataError, ModuleNotFoundError):
+        raise
+    except Exception as error:  # damage makes zlib, tokenize and pickle raise all kinds of errors
         raise DataError(f'{path}: expected a whole {path.suffix} file of numbers, found: '
-                        f'{error}') from error
+                        f'{error or type(error).__name__}') from error
     numeric = isinstance(array, np.ndarray) and (
         np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer))
     if not numeric or array.ndim != 2 or 0 in array.shape:
@@ -140,6 +139,8 @@ def _read_h5(path: Path) -> np.ndarray:
 
 _READERS = {'.npy': _read_npy, '.npz': _read_npz, '.pt': _read_torch, '.pth': _read_torch,
             '.pkl': _read_pickle, '.csv': _read_csv, '.h5': _read_h5, '.hdf5': _read_h5}
+#: Endings of the files that :func:`read_features` reads.
+FEATURE_SUFFIXES = tuple(_READERS)
 
 
 def _only_key(path: Path, keys) -> str:
@@ -194,4 +195,6 @@ class _ArrayUnpickler(pickle.Unpickler):
         if name not in self._ALLOWED.get(module, ()):
             raise pickle.UnpicklingError(
                 f'{module}.{name}, which is no array; nothing in the file was run')
+        if not hasattr(np, '_core'):  # numpy 1.25 and older, a file from a newer one
+            module = module.replace('numpy._core', 'numpy.core')
         return super().find_class(module, name)

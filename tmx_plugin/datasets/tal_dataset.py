@@ -20,10 +20,18 @@ from .annotations import (
     read_class_list,
     sorted_labels,
 )
-from .checks import class_findings, length_findings, report_findings, segment_findings
+from .checks import (
+    class_findings,
+    length_findings,
+    report_findings,
+    segment_findings,
+    some,
+    width_findings,
+)
 from .errors import DataError
 from .feature_checks import check_side_files, peek_sizes
 from .feature_io import read_features
+from .text_files import read_lines
 from .transforms.segments import segment_frames
 
 
@@ -98,9 +106,17 @@ class TALDataset(BaseDataset):
         _check_choice('layout', layout, ('tc', 'ct'))
         _check_choice('missing', missing, ('error', 'skip'))
         _check_choice('cache', cache, ('none', 'ram'))
-        for name, value in dict(feature_stride=feature_stride, sample_stride=sample_stride).items():
-            if value <= 0:
+        for name, value in dict(feature_stride=feature_stride, sample_stride=sample_stride,
+                                fps=1 if fps is None else fps).items():
+            if not 0 < value < float('inf'):
                 raise ValueError(f'{name} must be positive, not {value!r}')
+        if channels is not None and len(channels) != 2:
+            raise ValueError(f'channels must be two numbers LOW, HIGH, not {channels!r}')
+        for name, value in dict(feature_prefix=feature_prefix,
+                                feature_suffix=feature_suffix).items():
+            if isinstance(value, dict) and set(value) != set(data_prefix or ()):
+                raise ValueError(f'{name} must have the keys of data_prefix, '
+                                 f'{_or(data_prefix or ())}, not {_or(value)}')
         self.subset = (subset, ) if isinstance(subset, str) else tuple(subset)
         self.feature_stride = feature_stride
         self.offset_frames = offset_frames
@@ -206,7 +222,7 @@ class TALDataset(BaseDataset):
         path = Path(self.block_list)
         if not path.is_file():
             raise FileNotFoundError(f'{path}: the block list (one video a line) is not there')
-        return set(path.read_text('utf-8-sig').split())
+        return set(read_lines(path))
 
     def _to_info(self, video: VideoAnnotation) -> dict:
         index = {name: i for i, name in enumerate(self._metainfo['classes'])}
@@ -241,10 +257,10 @@ class TALDataset(BaseDataset):
             return data_list
         count = f'{len(absent)} of {len(data_list)} videos of subset {_or(self.subset)}'
         if self.missing == 'error':
-            some = ', '.join(list(absent.values())[:3])
+            files = some([f'{path} (video {name!r})' for name, path in absent.items()])
             raise FileNotFoundError(
-                f'The features of {count} are not there: {some}{" ..." if len(absent) > 3 else ""}.'
-                f' {self.HINT} Or set missing=\'skip\' to go on without these videos.')
+                f'{self.ann_file}: the features of {count} are not there: {files}. {self.HINT} '
+                "Or set missing='skip' to go on without these videos.")
         print_log(f'Going on without {count}, whose features are not there: '
                   f'{", ".join(absent)}', 'current', logging.WARNING)
         return [info for info in data_list if info['video_id'] not in absent]
@@ -255,7 +271,9 @@ class TALDataset(BaseDataset):
         lengths, widths = peek_sizes(
             data_list, layout=self.layout, sample_stride=self.sample_stride)
         report_findings([
-            *length_findings(data_list, lengths, sample_stride=self.sample_stride, widths=widths),
+            *length_findings(data_list, lengths, sample_stride=self.sample_stride, widths=widths,
+                             layout=self.layout),
+            *width_findings(widths, channels=self.channels),
             *segment_findings(data_list),
             *class_findings(data_list, self._metainfo['classes'],
                             'test' if self.test_mode else 'train')], self.ann_file)

@@ -22,7 +22,8 @@ def seconds_to_frames(seconds, *, fps=None, duration=None, num_frames=None) -> n
     """
     seconds = np.asarray(seconds, dtype=np.float64)
     frames = seconds * fps if num_frames is None else seconds / duration * num_frames
-    return np.trunc(frames).astype(np.int64)
+    # Beyond 2^53 a float64 counts nothing, and what int64 cannot hold would turn negative.
+    return np.trunc(frames).clip(-2**53, 2**53).astype(np.int64)
 
 
 def frames_to_grid(frames, feature_stride, offset_frames):

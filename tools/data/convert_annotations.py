@@ -90,9 +90,10 @@ def _read(args, name):
         if not (args.verb_classes and args.noun_classes):
             raise ValueError('epic needs --verb-classes and --noun-classes: the official csv lists')
         targets = ('verb', 'noun', 'action') if args.target == 'all' else (args.target,)
-        if len(targets) > 1 and '{target}' not in args.out:
-            raise ValueError(f'--out {args.out}: expected {{target}} in the name (or --target), '
-                             'since verb, noun and action each get a file')
+        for option, name in (('--out', args.out), ('--classes-out', args.classes_out)):
+            if len(targets) > 1 and name and '{target}' not in name:
+                raise ValueError(f'{option} {name}: expected {{target}} in the name (or --target), '
+                                 'since verb, noun and action each get a file')
         for target in targets:
             out = Path(args.out.replace('{target}', target))
             classes = (args.classes_out or str(out.with_name('{target}_classes.txt'))).replace(
@@ -135,7 +136,7 @@ def main(argv=None) -> int:
             document.note_oddities()
             write_document(document, out, classes_path=classes, version=f'from {name}')
             _report(out, document)
-    except (DataError, FileNotFoundError, ValueError) as error:
+    except (DataError, OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     return 0

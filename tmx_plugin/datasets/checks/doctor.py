@@ -140,7 +140,7 @@ def check_split(split: str, dataset_cfg: dict, model: ModelFacts, *, values: boo
     report.findings += feature_findings(facts, expected_width=model.in_channels,
                                         channels=dataset.channels)
     report.findings += length_findings(there, facts.lengths, widths=facts.widths,
-                                       sample_stride=dataset.sample_stride)
+                                       sample_stride=dataset.sample_stride, layout=dataset.layout)
     _check_segments(report, model)
     _drop_repeats(report)
     return report

@@ -90,7 +90,7 @@ def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None)
         first = next(iter(facts.damaged.values()))
         findings.append(Finding('error', 'features', f'the files of {len(facts.damaged)} videos '
                                 f'cannot be read: {first}', list(facts.damaged)))
-    findings += _width_findings(facts.widths, expected_width, channels)
+    findings += width_findings(facts.widths, expected_width, channels)
     if facts.not_finite:
         name, count = next(iter(facts.not_finite.items()))
         findings.append(Finding(
@@ -103,7 +103,14 @@ def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None)
     return findings
 
 
-def _width_findings(widths, expected, channels) -> list:
+def width_findings(widths, expected=None, channels=None) -> list:
+    """Errors about widths of features that differ, or are not those wanted.
+
+    Args:
+        widths (dict[str, int]): Channels by video.
+        expected (int, optional): See :func:`feature_findings`, as for ``channels``.
+        channels (tuple[int, int], optional): Channels taken.
+    """
     by_width: dict = {}
     for name, width in widths.items():
         by_width.setdefault(width, []).append(name)
@@ -117,9 +124,11 @@ def _width_findings(widths, expected, channels) -> list:
     if channels is not None:
         if channels[1] > width:
             return [Finding('error', 'width', f'expected at least {channels[1]} channels to take '
-                            f'{channels[0]}:{channels[1]} from, found {width}', names)]
+                            f'{channels[0]}:{channels[1]} from, found {width} in video '
+                            f'{names[0]!r}', names)]
         width = channels[1] - channels[0]
     if expected is not None and width != expected:
         return [Finding('error', 'width', f'expected features of {expected} channels '
-                        f'(model.neck.in_channels), found {width}', names)]
+                        f'(model.neck.in_channels), found {width} in video {names[0]!r}',
+                        names)]
     return []

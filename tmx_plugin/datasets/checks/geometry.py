@@ -15,7 +15,8 @@ EDGE_STRIDES = 2
 COMMON_FPS = (5, 6, 10, 12, 12.5, 15, 20, 24, 25, 29.97, 30, 48, 50, 59.94, 60, 90, 100, 120)
 
 
-def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=None) -> list:
+def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=None,
+                    layout: str = 'tc') -> list:
     """Compare what the features of each video cover with its duration.
 
     If most of the videos disagree, stride or fps must be wrong: an error, with what would fit.
@@ -27,6 +28,7 @@ def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=
         sample_stride (int): Every how many rows of a file are used.
         widths (dict[str, int], optional): Number of channels, by video, to recognize files that
             are stored the other way round.
+        layout (str): How the files are read, ``'tc'`` or ``'ct'``.
 
     Returns:
         list[Finding]: None or one.
@@ -51,10 +53,13 @@ def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=
                f'{length[worst]:.0f}')
     if 2 * len(names) <= len(infos):
         return [Finding('warning', 'length', f'{message}. Also {some(names, 5)}', names)]
-    width = None
     if widths and all(info['video_id'] in widths for info in infos):
         width = np.array([widths[info['video_id']] for info in infos], dtype=np.float64)
-    advice = advise(length, stride, offset, fps, duration, sample_stride, width)
+        if _most(fits(width, stride, offset, fps, duration)):
+            stored, other = ('(C, T)', 'ct') if layout == 'tc' else ('(T, C)', 'tc')
+            message += f'. The files look stored as {stored}: try layout={other!r}'
+            return [Finding('error', 'length', message, names)]
+    advice = advise(length, stride, offset, fps, duration, sample_stride)
     return [Finding('error', 'length', f'{message}. {advice}', names)]
 
 
@@ -74,13 +79,11 @@ def fits(length, stride, offset, fps, duration) -> np.ndarray:
     return np.abs(covered(length, stride, offset, fps) - duration) <= TOLERANCE * duration + edge
 
 
-def advise(length, stride, offset, fps, duration, sample_stride=1, width=None) -> str:
-    """What stride, fps or layout would fit the features of most videos; arrays of equal length."""
+def advise(length, stride, offset, fps, duration, sample_stride=1) -> str:
+    """What stride or fps would fit the features of most videos; arrays of equal length."""
     if len(length) > 1 and np.ptp(length) == 0 and np.ptp(duration) > TOLERANCE * duration.max():
         return (f'All of them have the length {length[0]:.0f}: features that were resized to one '
                 'length have no fixed stride; extract them at one')
-    if width is not None and _most(fits(width, stride, offset, fps, duration)):
-        return "The files look stored as (C, T): try layout='ct'"
     options = {}
     several = length > 1
     if several.any():

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readers of annotation formats from elsewhere; all make one :class:`AnnotationDocument`."""
+from ..errors import FormatError
 from .database_json import read_actionformer, read_multithumos, read_opentad, subset_names
 from .detect import detect_format
-from .document import AnnotationDocument, FormatError, write_document
+from .document import AnnotationDocument, write_document
 from .epic import read_epic
 from .label_studio import read_label_studio
 from .table import listed_split, random_split, read_csv

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Annotation jsons with a ``database`` object: OpenTAD, ActionFormer and MultiTHUMOS style."""
 from ..annotations import read_annotations
-from .document import AnnotationDocument, FormatError
-from .files import read_json
+from ..errors import FormatError
+from ..text_files import read_json
+from .document import AnnotationDocument
 
 
 def read_database_json(sources, *, videos=None, classes=None, subsets=None,
@@ -65,9 +66,10 @@ def _collect_ids(path, ids: dict):
                 continue
             if isinstance(number, bool) or not isinstance(number, int):
                 raise FormatError(path, '"label_id" as a whole number', repr(number)[:80], name)
-            if ids.setdefault(number, item['label']) != item['label']:
-                raise FormatError(path, f'label_id {number} to be {ids[number]!r}',
-                                  repr(item['label']), name)
+            label = item['label'].strip()
+            if ids.setdefault(number, label) != label:
+                raise FormatError(path, f'label_id {number} to be {ids[number]!r}', repr(label),
+                                  name)
 
 
 def subset_names(subsets) -> dict:

@@ -2,9 +2,9 @@
 """Which annotation format a file is in."""
 from pathlib import Path
 
-from .document import FormatError
+from ..errors import FormatError
+from ..text_files import read_json, read_text
 from .epic import FLAT, OFFICIAL
-from .files import read_json, read_text
 from .table import COLUMNS
 
 

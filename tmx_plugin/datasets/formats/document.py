@@ -13,7 +13,6 @@ On disk it is json::
 with segments in seconds, beside an ordered class list with one name a line.
 """
 import json
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,24 +20,10 @@ from pathlib import Path
 from tmx_plugin.utils.files import atomic_write
 
 from ..annotations import IGNORED_LABELS, read_class_list
-from ..errors import DataError
+from ..errors import FormatError
+from ..text_files import is_finite
 
 REVERSED_CHOICES = ('error', 'keep', 'drop')
-
-
-class FormatError(DataError):
-    """A file that is not what its format promises.
-
-    Args:
-        path (str | Path): The file.
-        expected (str): What belongs there.
-        found (object): What is there instead.
-        video (str, optional): The video concerned.
-    """
-
-    def __init__(self, path, expected: str, found, video=None):
-        where = f'{path}: ' + (f'video {video}: ' if video is not None else '')
-        super().__init__(f'{where}expected {expected}, found {found}')
 
 
 @dataclass
@@ -81,7 +66,7 @@ class AnnotationDocument:
         return video
 
     def add_segment(self, name, label, start, end, *, source, on_reversed='error'):
-        """Add a segment in seconds to a known video.
+        """Add a segment in seconds to a known video; blanks around its label are taken off.
 
         Args:
             on_reversed (str): What becomes of a segment that ends before it starts: 'error',
@@ -93,13 +78,12 @@ class AnnotationDocument:
         """
         if not (isinstance(label, str) and label.strip()):
             raise FormatError(source, 'a label (a name that is not empty)', repr(label), name)
-        for time in (start, end):
-            if isinstance(time, bool) or not isinstance(time, (int, float)):
-                raise FormatError(source, f'a segment of {label!r} as two numbers in seconds',
-                                  repr([start, end]), name)
-            if not math.isfinite(time) or time < 0:
-                raise FormatError(source, f'times of {label!r} that are finite and not negative',
-                                  repr([start, end]), name)
+        label = label.strip()
+        if len(label.splitlines()) > 1:  # a class list has one name a line
+            raise FormatError(source, 'a label of one line', repr(label), name)
+        if not all(is_finite(time) and time >= 0 for time in (start, end)):
+            raise FormatError(source, f'times of {label!r} in seconds that are finite and not '
+                              'negative', repr([start, end]), name)
         if end < start:
             if on_reversed == 'error':
                 raise FormatError(source, f'a segment of {label!r} whose end is not before its '
@@ -165,9 +149,8 @@ def positive(value, what: str, source, video) -> float:
     Raises:
         FormatError: If it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) \
-            or not math.isfinite(value) or value <= 0:
-        raise FormatError(source, f'{what} above 0', repr(value), video)
+    if not is_finite(value) or value <= 0:
+        raise FormatError(source, f'{what} above 0', repr(value)[:80], video)
     return float(value)
 
 

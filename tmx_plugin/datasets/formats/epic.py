@@ -7,7 +7,8 @@ official files come from their time stamps: their frame columns count at the vid
 import math
 from pathlib import Path
 
-from .document import AnnotationDocument, FormatError
+from ..errors import FormatError
+from .document import AnnotationDocument
 from .files import parse_int, parse_seconds, read_rows
 
 FPS = 30.0

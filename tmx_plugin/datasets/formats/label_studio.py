@@ -4,9 +4,12 @@
 A range [a, b] covers the frames a to b, both included: the times (a - 1) / fps to b / fps.
 """
 import re
+from urllib.parse import unquote
 
-from .document import AnnotationDocument, FormatError, positive
-from .files import read_json, video_name
+from ..errors import FormatError
+from ..text_files import is_finite, read_json
+from .document import AnnotationDocument, positive
+from .files import video_name
 from .table import random_split
 
 TYPE = 'timelinelabels'
@@ -67,7 +70,7 @@ def _tasks(path):
         if not isinstance(video, str) or not video:
             raise FormatError(path, f'data.video in task {number}', repr(task)[:80])
         # Uploads are stored as 8 hexadecimal digits, a dash and the original name.
-        name = video_name(video.split('?d=')[-1].split('?')[0])
+        name = video_name(unquote(video.split('?d=')[-1].split('?')[0]))
         yield (re.sub(r'^[0-9a-f]{8}-', '', name) if '/upload/' in video else name), task
 
 
@@ -97,8 +100,7 @@ def _add_item(document, name, item, fps, path, on_reversed):
         raise FormatError(path, f'value.ranges and value.{TYPE}', repr(value)[:80], name)
     for span in value['ranges']:
         frames = [span.get(key) for key in ('start', 'end')] if isinstance(span, dict) else [span]
-        if len(frames) != 2 or any(isinstance(frame, bool) or not isinstance(frame, (int, float))
-                                   for frame in frames):
+        if len(frames) != 2 or not all(map(is_finite, frames)):
             raise FormatError(path, 'a range with start and end in frames', repr(span)[:80], name)
         if not frames[0] >= 1:
             raise FormatError(path, 'frames counted from 1', span, name)

@@ -2,8 +2,11 @@
 """A plain table of segments: ``video,start,end,label`` in seconds, header required."""
 import random
 
-from .document import AnnotationDocument, FormatError
-from .files import parse_seconds, read_rows, read_text, video_name
+from ..checks.findings import some
+from ..errors import FormatError
+from ..text_files import read_lines
+from .document import AnnotationDocument
+from .files import parse_seconds, read_rows, video_name
 
 COLUMNS = ('video', 'start', 'end', 'label')
 
@@ -46,8 +49,7 @@ def read_csv(sources, *, videos, classes=None, split=None,
     if unsplit:
         held_out = [name for name in unsplit if subset_by_video[name] == 'validation']
         document.notes.append(f'{len(held_out)} of {len(unsplit)} videos without a subset are for '
-                              f'validation: {", ".join(held_out[:5])}'
-                              + (', ...' if len(held_out) > 5 else ''))
+                              'validation' + (f': {some(held_out, 5)}' if held_out else ''))
     return document
 
 
@@ -75,7 +77,7 @@ def listed_split(names, *, path) -> dict:
     Raises:
         FormatError: If the file names a video without annotations.
     """
-    listed = {video_name(line.strip()) for line in read_text(path).splitlines() if line.strip()}
+    listed = set(map(video_name, read_lines(path)))
     unknown = sorted(listed - set(names))
     if unknown:
         raise FormatError(path, 'videos that have annotations', ', '.join(unknown[:5]))

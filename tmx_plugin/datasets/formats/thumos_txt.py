@@ -2,8 +2,10 @@
 """The THUMOS challenge's own text files: one a class, lines ``video start end`` in seconds."""
 from pathlib import Path
 
-from .document import AnnotationDocument, FormatError
-from .files import parse_seconds, read_text
+from ..errors import FormatError
+from ..text_files import read_text
+from .document import AnnotationDocument
+from .files import parse_seconds
 
 # The challenge's validation videos are trained on, its test videos are tested on.
 SUBSET_OF_SUFFIX = {'val': 'training', 'test': 'validation'}

@@ -3,9 +3,11 @@
 import glob
 from pathlib import Path
 
-from ..feature_io import read_features
-from .document import FormatError, positive
-from .files import VIDEO_SUFFIXES, parse_seconds, read_json, read_rows, video_name
+from ..errors import FormatError
+from ..feature_io import FEATURE_SUFFIXES, read_features
+from ..text_files import read_json
+from .document import positive
+from .files import VIDEO_SUFFIXES, parse_seconds, read_rows, video_name
 
 # A csv of lengths in frames counts them at this rate (EPIC-Kitchens-100's flat 30 fps).
 FLAT_FPS = 30.0
@@ -67,8 +69,9 @@ class VideoInfo:
     def _from_length(self, name):
         if self.features is None or self.geometry is None:
             return None
+        # 'a.b.npy' is no file of video 'a'
         path = next((path for path in sorted(self.features.glob(f'{glob.escape(name)}.*'))
-                     if path.suffix != '.json'), None)
+                     if path.stem == name and path.suffix in FEATURE_SUFFIXES), None)
         if path is None:
             return None
         length = len(read_features(path))

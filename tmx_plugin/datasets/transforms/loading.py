@@ -37,7 +37,8 @@ class LoadFeatures(BaseTransform):
                   )[::stride] for path in results['feature_paths']]
         feats = match_lengths(feats)
         if results.get('channels') is not None:
-            feats = select_channels(feats, *results['channels'], video=results['video_id'])
+            feats = select_channels(feats, *results['channels'], video=results['video_id'],
+                                    source=', '.join(results['feature_paths']))
         results['feats'] = feats
         results['feat_len'] = len(feats[0])
         return results
@@ -55,11 +56,12 @@ def _resize(feat: np.ndarray, length: int) -> np.ndarray:
     return resized[0].numpy().T
 
 
-def select_channels(feats: list, low: int, high: int, video: str = '') -> list:
+def select_channels(feats: list, low: int, high: int, video: str = '',
+                    source: str = 'features') -> list:
     """Channels ``low:high`` of the concatenation of (T, C_i) arrays, still as views."""
     total = sum(x.shape[1] for x in feats)
     if not 0 <= low < high <= total:
-        raise DataError(f'video {video!r}: expected at least {high} channels to take '
+        raise DataError(f'{source}: video {video!r}: expected at least {high} channels to take '
                         f'{low}:{high} from, found {total}')
     selected, first = [], 0
     for feat in feats:
