@@ -21,7 +21,7 @@ def time_major_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) ->
         bias (Tensor, optional): (O, ).
 
     Returns:
-        Tensor: (B, T, O), contiguous without gradients.
+        Tensor: (B, T, O), contiguous.
     """
     if torch.is_grad_enabled():
         return _PlainConv.apply(x, weight, bias)
@@ -43,7 +43,9 @@ class _PlainConv(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         ctx.bias_sizes = None if bias is None else list(bias.shape)
         plain = x.transpose(1, 2).contiguous()
-        return F.conv1d(plain, weight, bias, padding=weight.shape[-1] // 2).transpose(1, 2)
+        out = F.conv1d(plain, weight, bias, padding=weight.shape[-1] // 2)
+        # Copied here once, or LayerNorm would copy it in both of its passes.
+        return out.transpose(1, 2).contiguous()
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple:
