@@ -7,6 +7,7 @@ import torch
 from mmaction.registry import MODELS
 
 from tmx_plugin.features.clip_features import ClipBackbone, pool_features
+from tmx_plugin.models.checkpoint import CheckpointError
 
 _spec = importlib.util.spec_from_file_location('recognizers', Path(__file__).with_name(
     'recognizers.py'))
@@ -148,6 +149,12 @@ def test_other_models_are_refused():
             type='ResNetAudio', depth=50, pretrained=None)), clip_len=16, stride=4)
 
 
+@pytest.mark.parametrize('numbers', [dict(clip_len=0), dict(stride=0), dict(batch_size=0)])
+def test_numbers_must_be_positive(numbers):
+    with pytest.raises(ValueError, match=f'{next(iter(numbers))} must be at least 1, but is 0'):
+        ClipBackbone(RECOGNIZERS['TSN'][0], **{**dict(clip_len=16, stride=4), **numbers})
+
+
 def test_weights_come_from_a_recognizer_checkpoint(tmp_path, frames):
     cfg = RECOGNIZERS['TSN'][0]
     recognizer = MODELS.build(dict(cfg, _scope_='mmaction'))
@@ -159,6 +166,10 @@ def test_weights_come_from_a_recognizer_checkpoint(tmp_path, frames):
     other = ClipBackbone(RECOGNIZERS['VideoMAE'][0], clip_len=16, stride=4,
                          checkpoint=str(tmp_path / 'tsn.pth'))
     with pytest.raises(ValueError, match='holds none of the weights'):
+        other.load_checkpoint()
+    (tmp_path / 'damaged.pth').write_text('no checkpoint')
+    other.checkpoint = str(tmp_path / 'damaged.pth')
+    with pytest.raises(CheckpointError, match='damaged.pth is not a checkpoint'):
         other.load_checkpoint()
 
 

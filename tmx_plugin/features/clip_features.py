@@ -105,6 +105,7 @@ class ClipBackbone(BaseModule):
 
     Raises:
         TypeError: If ``recognizer`` builds something else than a 2D or 3D recognizer.
+        ValueError: If a number of frames or clips is not positive.
     """
 
     def __init__(self,
@@ -126,6 +127,8 @@ class ClipBackbone(BaseModule):
         self.is_2d = isinstance(self.recognizer, Recognizer2D)
         self.per_frame = self.is_2d and fixed is None and not self.recognizer.with_neck
         self.geometry = ClipGeometry(clip_len, stride, frames_per_clip or fixed)
+        if batch_size < 1:
+            raise ValueError(f'batch_size must be at least 1, but is {batch_size}')
         self.batch_size = batch_size
         self.frozen = frozen
         self.checkpoint = checkpoint

@@ -8,6 +8,8 @@ import torch
 from mmengine.logging import print_log
 from torch import nn
 
+from ..models.checkpoint import load_checkpoint_file
+
 
 def local_checkpoint(checkpoint: str) -> Path:
     """Path of a checkpoint; a URL is downloaded to torch's hub folder, once.
@@ -43,11 +45,12 @@ def load_recognizer_weights(recognizer: nn.Module, checkpoint: str) -> None:
         checkpoint (str): File or URL; a state dict, or a dict with ``state_dict``.
 
     Raises:
+        CheckpointError: If the file cannot be read safely.
         ValueError: If not one tensor of the recognizer is in the file, e.g. because it is
             another architecture's.
     """
     path = local_checkpoint(checkpoint)
-    loaded = torch.load(path, map_location='cpu', weights_only=True)
+    loaded = load_checkpoint_file(path)
     state = loaded.get('state_dict', loaded)
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     own = recognizer.state_dict()
