@@ -152,3 +152,10 @@ def test_help_needs_no_torch(repo):
     found = subprocess.run([sys.executable, '-c', code], cwd=repo / 'tools', text=True,
                            capture_output=True, env={**os.environ, 'PYTHONPATH': str(repo)})
     assert found.stdout.strip().endswith('False'), found.stdout + found.stderr
+
+
+def test_frame_rate_must_be_positive(workplace, capsys):
+    video = write_video(workplace / 'videos' / 'a.mp4')
+    assert run(workplace, video, '--fps', '0') == 1
+    assert 'fps must be positive, but is 0' in capsys.readouterr().err
+    assert not (workplace / 'out').exists()

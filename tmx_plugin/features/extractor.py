@@ -59,6 +59,9 @@ class FeatureExtractor:
         recognizer (str, optional): Name of the recognizer, for the record.
         checkpoint_hash (str, optional): SHA-256 of its weights, for the record.
 
+    Raises:
+        ValueError: If ``fps`` is not positive.
+
     Examples:
         >>> extractor = FeatureExtractor.from_config(
         ...     'mmaction::recognition/tsn/'
@@ -70,6 +73,8 @@ class FeatureExtractor:
     def __init__(self, backbone: ClipBackbone, pipeline: FramePipeline, *,
                  fps: Optional[float] = None, recognizer: Optional[str] = None,
                  checkpoint_hash: Optional[str] = None) -> None:
+        if fps is not None and not fps > 0:
+            raise ValueError(f'fps must be positive, but is {fps}')
         self.backbone = backbone
         self.pipeline = pipeline
         self.fps = fps
