@@ -3,6 +3,7 @@
 import importlib.util
 import json
 
+import numpy as np
 import pytest
 
 from tmx_plugin.datasets.annotations import read_annotations
@@ -33,6 +34,18 @@ def test_csv(convert, csv, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert 'training: 2 videos' in printed and '2 classes' in printed
     assert '1 of 3 videos without a subset are for validation' in printed
+
+
+@pytest.mark.parametrize('layout', ['tc', 'ct'])
+def test_durations_from_the_length_of_features(convert, csv, tmp_path, layout):
+    csv.write_text('video,start,end,label\na,0,1,Run\nb,2,3,Jump\n')
+    for name in 'ab':
+        array = np.zeros((20, 7), np.float32)  # (T, C)
+        np.save(tmp_path / f'{name}.npy', array if layout == 'tc' else array.T)
+    out = tmp_path / 'my.json'
+    assert convert('csv', csv, '--out', out, '--features', tmp_path, '--fps', 10,
+                   '--feature-stride', 5, '--offset-frames', 4, '--layout', layout) == 0
+    assert {video.duration for video in read_annotations(out)} == {(19 * 5 + 8) / 10}
 
 
 def test_auto_and_named_validation_videos(convert, csv, tmp_path, capsys):

@@ -54,6 +54,8 @@ def parse_args(argv=None):
     facts.add_argument('--feature-stride', type=float, help='frames from feature to feature')
     facts.add_argument('--offset-frames', type=float, default=0.,
                        help='frame at the centre of the first feature')
+    facts.add_argument('--layout', choices=('tc', 'ct'), default='tc',
+                       help='feature files hold (T, C), the default, or (C, T)')
     split = parser.add_argument_group('subsets of csv and label-studio')
     split.add_argument('--val-videos', metavar='FILE', help='validation videos, one a line')
     split.add_argument('--val-share', type=float, default=0.2,
@@ -78,7 +80,7 @@ def _video_info(args):
         geometry = dict(fps=args.fps, feature_stride=args.feature_stride,
                         offset_frames=args.offset_frames)
     return VideoInfo(args.videos, features=args.features, video_dir=args.video_dir,
-                     geometry=geometry)
+                     geometry=geometry, layout=args.layout)
 
 
 def _read(args, name):

@@ -27,15 +27,18 @@ class VideoInfo:
             ``geometry`` tell the duration.
         video_dir (str | Path, optional): Folder with the videos.
         geometry (dict, optional): ``fps``, ``feature_stride`` and ``offset_frames``.
+        layout (str): ``'tc'`` where feature files hold (T, C), ``'ct'`` where they hold (C, T).
     """
 
-    def __init__(self, files=(), *, features=None, video_dir=None, geometry=None):
+    def __init__(self, files=(), *, features=None, video_dir=None, geometry=None,
+                 layout='tc'):
         self._known = {}
         for path in files:
             self._known.update(read_video_file(path))
         self.features = Path(features) if features else None
         self.video_dir = Path(video_dir) if video_dir else None
         self.geometry = geometry
+        self.layout = layout
         for folder in (self.features, self.video_dir):
             if folder is not None and not folder.is_dir():
                 raise FormatError(folder, 'a folder', 'nothing there')
@@ -74,7 +77,7 @@ class VideoInfo:
                      if path.stem == name and path.suffix in FEATURE_SUFFIXES), None)
         if path is None:
             return None
-        length = len(read_features(path))
+        length = len(read_features(path, self.layout))
         # The last clip is centred at (T - 1) * stride + offset and reaches as far again.
         frames = (length - 1) * self.geometry['feature_stride'] \
             + 2 * self.geometry['offset_frames']
