@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.logging import MMLogger
 from torch import nn
 
 import tmx_plugin  # noqa: F401  before any model of MMAction2
@@ -109,8 +108,17 @@ def tiou(a, b):
     return inter / (a[1] - a[0] + b[1] - b[0] - inter)
 
 
+@pytest.fixture
+def one_thread():
+    """The tensors are tiny: more threads would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
-def test_scenes_of_a_new_video_are_found(tmp_path, repo, monkeypatch):
+def test_scenes_of_a_new_video_are_found(tmp_path, repo, monkeypatch, one_thread):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     (tmp_path / 'recognizer.py').write_text(RECOGNIZER)
@@ -148,4 +156,3 @@ def test_scenes_of_a_new_video_are_found(tmp_path, repo, monkeypatch):
     assert tool('test')(['localizer.py', 'work/epoch_30.pth', '--work-dir', 'work']) == 0
     scores = json.loads(next((tmp_path / 'work').glob('*/*.json')).read_text().splitlines()[-1])
     assert scores['mAP@0.7'] == 100
-    MMLogger._instance_dict.clear()

@@ -144,8 +144,13 @@ class FeatureExtractor:
             ValueError: If the video cannot be read to its end.
         """
         frames = video if isinstance(video, VideoFrames) else self.open(video)
-        parts = [part.cpu() for part in self.backbone.stream(self._chunks(frames, on_frames))]
-        features = torch.cat(parts).numpy()
+        features, done = None, 0
+        for part in self.backbone.stream(self._chunks(frames, on_frames)):
+            if features is None:
+                count = self.backbone.geometry.num_clips(len(frames))
+                features = np.empty((count, part.shape[1]), dtype=np.float32)
+            features[done:done + len(part)] = part.cpu().numpy()
+            done += len(part)
         info = dict(
             video=Path(frames.path).name, fps=frames.fps, frames=len(frames),
             duration=frames.duration, source_fps=frames.source_fps,

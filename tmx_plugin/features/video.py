@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decoding a video once, from the first frame to the last."""
+"""Decoding a video once, from the first frame to the last.
+
+decord says exactly which frames a file has and when they appear. OpenCV decodes them: decord reads
+ahead without bound while its user is busy (gigabytes of frames within seconds), OpenCV not at all.
+Both are FFmpeg inside and give the same pixels.
+"""
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Optional
 
+import cv2
 import numpy as np
 
 from .geometry import resample_indices
@@ -29,6 +36,7 @@ class VideoFrames:
     Attributes:
         fps (float): Frame rate of what is read.
         source_fps (float): (Average) frame rate of the file.
+        source_frames (int): Frames of the file.
         duration (float): Seconds.
 
     Raises:
@@ -40,9 +48,9 @@ class VideoFrames:
         decord = _decord()
         self.path = str(path)
         try:
-            self._reader = decord.VideoReader(self.path)
-            self.source_frames = len(self._reader)
-            self.source_fps = float(self._reader.get_avg_fps())
+            index = decord.VideoReader(self.path, num_threads=1)
+            self.source_frames = len(index)
+            self.source_fps = float(index.get_avg_fps())
         except Exception as error:  # decord raises its own and RuntimeError, by cause
             raise ValueError(f'{self.path}: cannot be read as a video ({_first_line(error)})'
                              ) from error
@@ -51,48 +59,58 @@ class VideoFrames:
                              'frames a second; expected a video with frames')
         self.fps = float(fps or self.source_fps)
         self.duration = self.source_frames / self.source_fps
-        self._wanted, self._repeats = np.arange(self.source_frames), None
+        # How often each frame of the file is shown, 0 for those that are left out.
+        self._repeats = np.ones(self.source_frames, dtype=np.int64)
         if fps is not None:
-            self._wanted, self._repeats = np.unique(
-                resample_indices(self.source_frames, self.source_fps, fps, self._times()),
-                return_counts=True)
+            shown = resample_indices(
+                self.source_frames, self.source_fps, fps, self._times(index))
+            self._repeats = np.bincount(shown, minlength=self.source_frames)
 
-    def _times(self) -> Optional[np.ndarray]:
+    def _times(self, index) -> Optional[np.ndarray]:
         """Seconds (source_frames,) at which frames appear, where the rate varies, else None."""
-        times = self._reader.get_frame_timestamp(range(self.source_frames))[:, 0]
-        times = times.astype(np.float64)
+        times = index.get_frame_timestamp(range(self.source_frames))[:, 0].astype(np.float64)
         regular = times[0] + np.arange(self.source_frames) / self.source_fps
         drifts = np.abs(times - regular).max() > 1 / self.source_fps
         return times if drifts and (np.diff(times) >= 0).all() else None
 
     def __len__(self) -> int:
-        return int(len(self._wanted) if self._repeats is None else self._repeats.sum())
+        return int(self._repeats.sum())
 
     def chunks(self, size: int = 32) -> Iterator[np.ndarray]:
-        """Yield neighbouring runs of frames, each ``(f, H, W, 3)`` uint8 RGB.
+        """Yield neighbouring runs of at most ``size`` frames, each ``(f, H, W, 3)`` uint8 RGB.
 
-        ``size`` frames are decoded at a time, in the background while the run before is in
-        use; repeats for a higher frame rate come on top. Each frame is decoded once.
+        While one is in use, the next is decoded in the background. Each frame of the file is
+        decoded once.
+
+        Raises:
+            ValueError: If the file breaks off before its last frame.
         """
-        starts = range(0, len(self._wanted), size)
+        frames = self._decode()
         with ThreadPoolExecutor(max_workers=1) as pool:
-            pending = pool.submit(self._read, 0, size)
-            for start in starts:
-                frames = pending.result()
-                if start + size < len(self._wanted):
-                    pending = pool.submit(self._read, start + size, size)
-                yield frames
+            pending = pool.submit(_take, frames, size)
+            while len(run := pending.result()):
+                pending = pool.submit(_take, frames, size)
+                yield run
 
-    def _read(self, start: int, size: int) -> np.ndarray:
-        wanted = self._wanted[start:start + size]
-        try:
-            frames = self._reader.get_batch(wanted.tolist()).asnumpy()
-        except Exception as error:  # decord's own, or RuntimeError
-            raise ValueError(f'{self.path}: broken between frame {wanted[0]} and {wanted[-1]} '
-                             f'of {self.source_frames} ({_first_line(error)})') from error
-        if self._repeats is None:
-            return frames
-        return np.repeat(frames, self._repeats[start:start + size], axis=0)
+    def _decode(self) -> Iterator[np.ndarray]:
+        capture = cv2.VideoCapture(self.path, cv2.CAP_FFMPEG)
+        last = int(np.flatnonzero(self._repeats)[-1])
+        for number, repeats in enumerate(self._repeats[:last + 1].tolist()):
+            ok = capture.grab()
+            if ok and repeats:
+                ok, frame = capture.retrieve()
+            if not ok:
+                raise ValueError(f'{self.path}: breaks off at frame {number} of '
+                                 f'{self.source_frames}')
+            if repeats:
+                frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                for _ in range(repeats):
+                    yield frame
+
+
+def _take(frames: Iterator[np.ndarray], count: int) -> np.ndarray:
+    run = list(islice(frames, count))
+    return np.stack(run) if run else np.empty(0)
 
 
 def _first_line(error: Exception) -> str:
