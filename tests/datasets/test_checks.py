@@ -83,6 +83,26 @@ def test_single_videos_are_a_warning(videos):
     assert finding.level == 'warning' and finding.items == ['v3']
 
 
+@pytest.mark.parametrize('said, real', [(24., 25.), (25., 24.), (50., 48.)])
+def test_a_rate_that_is_wrong_by_little_is_a_warning(videos, said, real):
+    for video in videos:
+        video['fps'] = said
+    finding, = length_findings(videos, lengths_at(videos, 4, fps=real))
+    assert finding.level == 'warning' and 'of 6 with more than 100 features' in finding.message
+    assert f'fps={real:.4g} (now {said:.4g}) or feature_stride=' in finding.message
+    assert length_findings(videos[:4], lengths_at(videos, 4, fps=real)) == []  # too few to tell
+
+
+@given(st.sampled_from([1, 4, 8, 16]), st.sampled_from([0., 8., 16.]),
+       st.lists(st.floats(30, 300), min_size=5, max_size=9))
+def test_conventions_at_the_ends_of_videos_are_no_wrong_rate(stride, offset, durations):
+    infos = [info(f'v{k}', duration=x, stride=stride, offset=offset)
+             for k, x in enumerate(durations)]
+    assert length_findings(infos, lengths_at(infos, stride, offset)) == []
+    padded = {video['video_id']: -(-int(video['duration'] * 30) // stride) for video in infos}
+    assert not [x for x in length_findings(infos, padded) if 'median' in x.message]
+
+
 def test_resized_swapped_and_hopeless_lengths(videos):
     finding, = length_findings(videos, {video['video_id']: 100 for video in videos})
     assert 'resized to one length' in finding.message

@@ -12,6 +12,10 @@ from .findings import Finding, some
 TOLERANCE = 0.05
 #: ... beside this many strides and one clip, which extractors add or drop at the ends.
 EDGE_STRIDES = 2
+#: Part by which the median video may be off: 24 fps for 25, or 30 for 29, hides in the above.
+DRIFT = 0.01
+#: The median is taken over videos longer than this many features, if there are so many of them.
+DRIFT_LENGTH, DRIFT_VIDEOS = 100, 5
 COMMON_FPS = (5, 6, 10, 12, 12.5, 15, 20, 24, 25, 29.97, 30, 48, 50, 59.94, 60, 90, 100, 120)
 
 
@@ -20,7 +24,7 @@ def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=
     """Compare what the features of each video cover with its duration.
 
     If most of the videos disagree, stride or fps must be wrong: an error, with what would fit.
-    Single videos that disagree are a warning.
+    Single videos that disagree are a warning, and so is a small error that most of them share.
 
     Args:
         data_list (list[dict]): Videos, as :class:`TALDataset` describes them.
@@ -31,7 +35,7 @@ def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=
         layout (str): How the files are read, ``'tc'`` or ``'ct'``.
 
     Returns:
-        list[Finding]: None or one.
+        list[Finding]: One error, or up to two warnings.
     """
     infos = [info for info in data_list if info['video_id'] in lengths]
     if not infos:
@@ -41,8 +45,9 @@ def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=
         np.array([info[key] for info in infos], dtype=np.float64)
         for key in ('feature_stride', 'offset_frames', 'fps', 'duration'))
     off = ~fits(length, stride, offset, fps, duration)
+    drift = _drift_findings(length, stride, offset, fps, duration, sample_stride)
     if not off.any():
-        return []
+        return drift
     worst = int(np.argmax(np.abs(np.log(covered(length, stride, offset, fps) / duration)) * off))
     names = [info['video_id'] for info, wrong in zip(infos, off) if wrong]
     message = (f'the features of {len(names)} of {len(infos)} videos do not fit their duration '
@@ -52,7 +57,7 @@ def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=
                f'{fps[worst]:.4g} fps, feature_stride {stride[worst]:g}), found '
                f'{length[worst]:.0f}')
     if 2 * len(names) <= len(infos):
-        return [Finding('warning', 'length', f'{message}. Also {some(names, 5)}', names)]
+        return [Finding('warning', 'length', f'{message}. Also {some(names, 5)}', names), *drift]
     if widths and all(info['video_id'] in widths for info in infos):
         width = np.array([widths[info['video_id']] for info in infos], dtype=np.float64)
         if _most(fits(width, stride, offset, fps, duration)):
@@ -61,6 +66,26 @@ def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=
             return [Finding('error', 'length', message, names)]
     advice = advise(length, stride, offset, fps, duration, sample_stride)
     return [Finding('error', 'length', f'{message}. {advice}', names)]
+
+
+def _drift_findings(length, stride, offset, fps, duration, sample_stride) -> list:
+    """Warning about a stride or fps that is wrong by little; arrays of equal length."""
+    frames = duration * fps
+    # Clips lie inside the video, or there is one every stride up to its end.
+    ends = np.stack([covered(length, stride, offset, 1.), length * stride])
+    ratio = np.clip(frames, ends.min(0), ends.max(0)) / frames
+    long = length > DRIFT_LENGTH
+    if long.sum() < DRIFT_VIDEOS or abs(np.median(ratio[long]) - 1) <= DRIFT:
+        return []
+    ratio = ends[0] / frames  # by the clip's length, as far as offset_frames tells it
+    fitting_fps = _near(np.median((fps * ratio)[long]), COMMON_FPS, DRIFT / 2)
+    fitting_stride = np.median((stride / ratio)[long]) / sample_stride
+    return [Finding('warning', 'length', 'the features cover '
+                    f'{np.median(ratio[long]):.1%} of the duration of the median video (of '
+                    f'{long.sum()} with more than {DRIFT_LENGTH} features, tolerance {DRIFT:.0%}): '
+                    f'fps={fitting_fps:.4g} (now {np.median(fps[long]):.4g}) or '
+                    f'feature_stride={fitting_stride:.4g} (now '
+                    f'{np.median(stride[long]) / sample_stride:.4g}) would fit')]
 
 
 def covered(length, stride, offset, fps):
@@ -108,7 +133,7 @@ def _most(fitting) -> bool:
     return bool(np.mean(fitting) >= 0.9)
 
 
-def _near(value: float, candidates) -> float:
-    """The nearest candidate if it is within 2 %, else the value."""
+def _near(value: float, candidates, within: float = 0.02) -> float:
+    """The nearest candidate if it is within that part, else the value."""
     nearest = min(candidates, key=lambda candidate: abs(candidate - value))
-    return float(nearest) if abs(value / nearest - 1) < 0.02 else float(value)
+    return float(nearest) if abs(value / nearest - 1) < within else float(value)
