@@ -154,10 +154,14 @@ def test_broken_inputs(checkpoint, tmp_path):
     (tmp_path / 'bad.npy').write_bytes(b'no array')
     (tmp_path / 'bad.json').write_text(json.dumps(dict(fps=25, duration=6.0)))
     write_feature_file(tmp_path / 'other.npy', stride=8)
+    write_feature_file(tmp_path / 'wide.npy')
+    np.save(tmp_path / 'wide.npy', np.zeros((30, 65), dtype=np.float32))
     inferencer = TALInferencer(make_config(), checkpoint, 'cpu', show_progress=False)
     result = inferencer(tmp_path, skip_broken=True)
     assert [each['video'] for each in result['predictions']] == ['good']
-    assert set(result['failed']) == {'bad', 'other'} and 'stride 8' in result['failed']['other']
+    assert set(result['failed']) == {'bad', 'other', 'wide'}
+    assert 'stride 8' in result['failed']['other']
+    assert 'of 64 channels (neck.in_channels), these have 65' in result['failed']['wide']
     with pytest.raises(ValueError, match='bad.npy'):
         inferencer(tmp_path)
 
@@ -174,6 +178,11 @@ def test_what_is_missing_is_named(checkpoint, tmp_path):
         inferencer(tmp_path / 'b.npy', clip=True, vis_out_dir=str(tmp_path))
     with pytest.raises(ValueError, match='needs vis_out_dir'):
         inferencer(tmp_path / 'b.npy', clip=True)
+    (tmp_path / 'list.txt').write_text('nowhere.npy')
+    with pytest.raises(FileNotFoundError, match='nowhere.npy: no such file'):
+        inferencer(tmp_path / 'list.txt')
+    with pytest.raises(ValueError, match='fps must be positive, but is -1'):
+        TALInferencer(make_config(), checkpoint, 'cpu', fps=-1)
     with pytest.raises(ValueError, match='knows 3 classes, but 2 names'):
         TALInferencer(make_config(), checkpoint, 'cpu', classes=['a', 'b'])
     with pytest.raises(ValueError, match='clips of 8 frames every 4'):

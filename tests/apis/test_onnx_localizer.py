@@ -88,6 +88,22 @@ def test_candidates_of_each_level(tmp_path):
     assert len(found[0].pred_instances)
 
 
+def test_padded_in_testing_as_the_model(tmp_path):
+    cfg = make_config('GN')
+    cfg.model.data_preprocessor = dict(type='TALDataPreprocessor', test_pad_to=64)
+    model = make_model(cfg)
+    export_onnx(model, tmp_path / 'm.onnx')
+    meta = dict(duration=80.0, fps=5.0, feature_stride=4, offset_frames=8)
+    features = [torch.randn(length, 12) for length in (90, 33)]
+    expected, found = (
+        localizer.test_step(dict(inputs=features, data_samples=[
+            ActionDataSample(metainfo=meta) for _ in features]))
+        for localizer in (model.requires_grad_(False), OnnxLocalizer(cfg, tmp_path / 'm.onnx')))
+    for want, got in zip(expected, found):
+        torch.testing.assert_close(got.pred_instances.segments, want.pred_instances.segments,
+                                   atol=1e-4, rtol=1e-4)
+
+
 def test_graph_that_differs_is_not_written(tmp_path, monkeypatch):
     def wrong(self, features, masks):
         logits, segments, valid = forward(self, features, masks)
@@ -103,6 +119,9 @@ def test_graph_that_differs_is_not_written(tmp_path, monkeypatch):
 def test_what_cannot_be_run(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match='no.onnx'):
         OnnxLocalizer(make_config(), tmp_path / 'no.onnx')
+    (tmp_path / 'damaged.onnx').write_text('no graph')
+    with pytest.raises(ValueError, match='damaged.onnx: not readable as an ONNX graph'):
+        OnnxLocalizer(make_config(), tmp_path / 'damaged.onnx')
     torch.onnx.export(torch.nn.ReLU(), (torch.ones(2), ), str(tmp_path / 'relu.onnx'),
                       dynamo=False)
     with pytest.raises(ValueError, match='expected the inputs and outputs'):

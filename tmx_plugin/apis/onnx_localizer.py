@@ -8,11 +8,12 @@ from typing import Optional
 
 import numpy as np
 import torch
+from mmaction.registry import MODELS
 from mmengine.config import Config
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ..models.heads.temporal_maxer_head import flatten_levels
+from ..models.heads.temporal_maxer_head import TIME_KEYS, flatten_levels
 from ..models.necks.temporal_maxer_neck import level_lengths
 from ..models.task_modules.postprocess import PostProcessCfg, postprocess_video
 from ..utils.files import atomic_write
@@ -131,8 +132,11 @@ def _check(graph: OnnxGraph, path) -> float:
 
 
 def _session(path):
-    return _require('onnxruntime').InferenceSession(
-        str(path), providers=['CPUExecutionProvider'])
+    runtime = _require('onnxruntime')
+    try:
+        return runtime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    except Exception as error:  # ONNX Runtime's own, by cause
+        raise ValueError(f'{path}: not readable as an ONNX graph ({error})') from error
 
 
 class OnnxLocalizer:
@@ -159,6 +163,8 @@ class OnnxLocalizer:
             raise ValueError(f'{path}: expected the inputs and outputs {(*INPUTS, *OUTPUTS)}, '
                              f'found {found}')
         self.postprocess_cfg = PostProcessCfg(**(cfg.model.get('test_cfg') or {}))
+        self.data_preprocessor = MODELS.build(
+            cfg.model.get('data_preprocessor') or dict(type='TALDataPreprocessor'))
         self.num_levels = len(cfg.model.head.regression_ranges)
         classes = json.loads(self.session.get_modelmeta().custom_metadata_map.get('classes', '[]'))
         self.dataset_meta = dict(classes=tuple(classes)) if classes else {}
@@ -173,15 +179,14 @@ class OnnxLocalizer:
             list[ActionDataSample]: The samples, with ``pred_instances`` in seconds.
         """
         for features, sample in zip(data['inputs'], data['data_samples']):
-            features = np.asarray(features, dtype=np.float32)
             # One by one, because in a batch the padding is part of what the network sees.
-            logits, segments, _ = self.session.run(None, {
-                'features': features.T[None], 'masks': np.ones((1, len(features)), dtype=bool)})
-            meta = {key: sample.metainfo[key] for key in (
-                'feature_stride', 'offset_frames', 'fps', 'duration')}
+            batch = self.data_preprocessor(dict(inputs=[torch.as_tensor(features)]))
+            logits, segments, valid = (torch.from_numpy(found[0]) for found in self.session.run(
+                None, {name: batch[key].numpy() for name, key in zip(INPUTS, ('inputs', 'masks'))}))
+            sizes = level_lengths(batch['masks'].shape[1], self.num_levels)
+            meta = {key: sample.metainfo[key] for key in TIME_KEYS}
             segments, scores, labels = postprocess_video(
-                torch.from_numpy(logits[0]), torch.from_numpy(segments[0]),
-                cfg=self.postprocess_cfg,
-                level_lengths=level_lengths(len(features), self.num_levels), **meta)
+                logits[valid], segments[valid], cfg=self.postprocess_cfg,
+                level_lengths=[int(level.sum()) for level in valid.split(sizes)], **meta)
             sample.pred_instances = InstanceData(segments=segments, scores=scores, labels=labels)
         return data['data_samples']

@@ -23,9 +23,14 @@ class VideoInputs:
             stand for (``feature_stride``, ``offset_frames``, ``fps``) and how files are read.
         fps (float, optional): Frames a second of the videos whose features have no side file.
         device (str): Where the recognizer runs.
+
+    Raises:
+        ValueError: If ``fps`` is not positive.
     """
 
     def __init__(self, cfg: Config, fps: Optional[float] = None, device: str = 'cpu') -> None:
+        if fps is not None and not fps > 0:
+            raise ValueError(f'fps must be positive, but is {fps}')
         settings = dict(cfg.test_dataloader.dataset)
         # Nothing is read: the data set is asked how it would.
         dataset = DATASETS.build({**settings, 'lazy_init': True})
@@ -80,9 +85,12 @@ class VideoInputs:
             sample's ``source`` is the path.
 
         Raises:
+            FileNotFoundError: If there is no such file.
             ValueError: If the input does not fit the config, or lacks what has to be known.
         """
         name, path = source
+        if not path.is_file():
+            raise FileNotFoundError(f'{path}: no such file')
         results = self._from_video(path) if path.suffix.lower() in VIDEO_SUFFIXES else (
             self._from_features(name, path))
         data = self.pipeline(dict(
@@ -94,6 +102,10 @@ class VideoInputs:
             sample_stride=self.dataset.sample_stride,
             feature_stride=self.dataset.feature_stride * self.dataset.sample_stride,
             offset_frames=self.dataset.offset_frames))
+        expected, found = self.cfg.model.neck.in_channels, data['inputs'].shape[1]
+        if found != expected:
+            raise ValueError(f'{path}: the model takes features of {expected} channels '
+                             f'(neck.in_channels), these have {found}')
         data['data_samples'].set_metainfo(dict(source=str(path)))
         return data
 
