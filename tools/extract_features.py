@@ -2,7 +2,8 @@
 """Clip features of whole videos, with any MMAction2 recognizer.
 
 Clip i covers the frames i * stride .. i * stride + clip_len - 1; the side file NAME.json says
-so to the datasets. Exit status: 0 when every video has its features, 1 when some failed.
+so to the datasets. A video shorter than a clip gets one clip, its last frame repeated. Exit status:
+0 when every video has its features, 1 when some failed.
 """
 import argparse
 import sys
@@ -39,7 +40,7 @@ def parse_args(argv=None):
                         help='overrides of the config, e.g. model.backbone.num_segments=16')
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
-        help='share the videos out to the processes it started')
+        help='share the videos out to the processes it started (torchrun is recognized by itself)')
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.checkpoint is None and not args.random_weights:
@@ -53,16 +54,17 @@ def main(argv=None) -> int:
     from mmengine.device import get_device
     from mmengine.registry import init_default_scope
 
-    from tmx_plugin.engine.launch import EXPLAINED_ERRORS
-    from tmx_plugin.features.batch import extract_videos, process_rank
+    from tmx_plugin.engine.launch import EXPLAINED_ERRORS, infer_launcher
+    from tmx_plugin.features.batch import extract_videos, process_rank, wait_for_all
     from tmx_plugin.features.extractor import FeatureExtractor
     from tmx_plugin.features.storage import find_files
 
     init_default_scope('mmaction')
     try:
-        rank, world_size, local_rank = process_rank(args.launcher)
+        launcher = infer_launcher(args.launcher)
+        rank, world_size, local_rank = process_rank(launcher)
         device = args.device or get_device()
-        if args.launcher != 'none' and device == 'cuda':
+        if launcher != 'none' and device == 'cuda':
             device = f'cuda:{local_rank}'
         videos = find_files(args.input)[rank::world_size]
         extractor = FeatureExtractor.from_config(
@@ -77,6 +79,7 @@ def main(argv=None) -> int:
     if failed:
         print(f'{len(failed)} of {len(videos)} videos failed: {", ".join(failed)}',
               file=sys.stderr)
+    wait_for_all(launcher)
     return int(bool(failed))
 
 

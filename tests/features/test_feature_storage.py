@@ -54,7 +54,7 @@ def test_side_file_that_is_no_json(written):
 
 
 def test_folder_list_and_file(tmp_path):
-    for name in ('b/x.mp4', 'a.MKV', 'notes.md', 'b/y.avi'):
+    for name in ('b/x.mp4', 'a.MKV', 'notes.md', 'b/y.avi', '.a.17.part.mp4'):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [name for name, _ in find_files(tmp_path)] == ['a', 'b/x', 'b/y']

@@ -136,6 +136,13 @@ def test_processes_share_the_videos_out(workplace, monkeypatch):
         assert sorted(path.stem for path in (workplace / f'r{rank}').glob('*.npy')) == expected
 
 
+def test_real_videos(workplace, shared_data):
+    assert run(workplace, shared_data / 'videos', '--stride', '16') == 0
+    lengths = {path.stem: len(np.load(path)) for path in (workplace / 'out').glob('*.npy')}
+    assert lengths == dict(demo=(280 - 16) // 16 + 1, test=(300 - 16) // 16 + 1,
+                           pancake=(310 - 16) // 16 + 1)
+
+
 def test_weights_must_be_given(workplace, capsys):
     with pytest.raises(SystemExit) as stopped:
         tool.main(['a.mp4', 'out', '--config', str(workplace / 'config.py')])
@@ -159,3 +166,23 @@ def test_frame_rate_must_be_positive(workplace, capsys):
     assert run(workplace, video, '--fps', '0') == 1
     assert 'fps must be positive, but is 0' in capsys.readouterr().err
     assert not (workplace / 'out').exists()
+
+
+@pytest.mark.slow
+def test_no_process_ends_before_the_others_are_done(tmp_path):
+    """torchrun would stop them when one ends with an error."""
+    (tmp_path / 'script.py').write_text("""
+import os, time
+from pathlib import Path
+from tmx_plugin.features.batch import wait_for_all
+if os.environ['RANK'] == '1':
+    time.sleep(1)
+    Path('done').touch()
+wait_for_all('pytorch')
+assert Path('done').exists()
+""")
+    ended = subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2',
+         'script.py'], cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(TOOL.parents[1])))
+    assert ended.returncode == 0, ended.stderr

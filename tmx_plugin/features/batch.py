@@ -2,10 +2,12 @@
 """Many videos, several processes, a progress bar, and none that stops the others."""
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Callable, Optional
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import distributed
 
 from ..engine.launch import LaunchError
 from .extractor import FeatureExtractor
@@ -22,8 +24,7 @@ _RANK_VARIABLES = {
 def process_rank(launcher: str = 'none') -> tuple[int, int, int]:
     """Rank, number of processes, and rank on this machine.
 
-    The processes share out the videos and never talk to each other, so no process group is
-    needed.
+    The processes share out the videos and do not talk to each other meanwhile.
 
     Raises:
         LaunchError: If the launcher's variables are not set.
@@ -35,6 +36,17 @@ def process_rank(launcher: str = 'none') -> tuple[int, int, int]:
         raise LaunchError(f'--launcher {launcher}: {", ".join(missing)} is not set; was this '
                           'started by the launcher (e.g. torchrun)?')
     return tuple(int(os.environ[name]) for name in _RANK_VARIABLES[launcher])
+
+
+def wait_for_all(launcher: str) -> None:
+    """Return when all processes got here.
+
+    torchrun ends the other processes, videos half done, once one exits with an error.
+    """
+    if launcher == 'pytorch' and 'MASTER_ADDR' in os.environ:
+        distributed.init_process_group('gloo', timeout=timedelta(days=30))
+        distributed.barrier()
+        distributed.destroy_process_group()
 
 
 def extract_videos(extractor: FeatureExtractor,

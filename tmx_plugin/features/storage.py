@@ -31,7 +31,8 @@ def find_files(source: str, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> list[
     root = Path(source)
     if root.is_dir():
         paths = sorted(path for path in root.rglob('*')
-                       if path.suffix.lower() in suffixes and path.is_file())
+                       if path.suffix.lower() in suffixes and path.is_file()
+                       and not path.name.startswith('.'))  # nor what a killed process left
         if not paths:
             raise FileNotFoundError(f'{root}: holds no file ending in {", ".join(suffixes)}')
         found = [(path.relative_to(root).with_suffix('').as_posix(), path) for path in paths]
