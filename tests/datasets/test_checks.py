@@ -14,6 +14,7 @@ from tmx_plugin.datasets.checks import (
     length_findings,
     report_findings,
     segment_findings,
+    stream_findings,
 )
 from tmx_plugin.datasets.checks.assignment import (
     coverage_findings,
@@ -137,6 +138,13 @@ def test_published_thumos_lengths_fit(shared_data):
         item['feature_stride'] = 16.
     finding, = length_findings(infos, lengths)
     assert '413 of 413' in finding.message and 'feature_stride=4 or' in finding.message
+
+
+def test_files_of_one_video_that_differ_in_length():
+    assert stream_findings({'a': [400, 390], 'b': [7, 5], 'c': [9]}) == []
+    finding, = stream_findings({'a': [400, 390], 'b': [400, 370], 'c': [90, 200]})
+    assert finding.level == 'warning' and finding.items == ['b', 'c']
+    assert "found 90 and 200 features of video 'c'" in finding.message
 
 
 # ------------------------------------------------------------------ segments and classes

@@ -66,6 +66,12 @@ def test_subset_names(subsets, expected):
     assert formats.subset_names(subsets) == expected
 
 
+def test_subsets_that_are_not_there_cannot_be_named(actionformer):
+    with pytest.raises(DataError, match=r"af.json: expected a subset 'test' to rename, found only "
+                                        r"'Test', 'Validation'"):
+        formats.read_opentad([actionformer], subsets={'test': 'exam'})
+
+
 def test_subsets_can_be_named(actionformer):
     document = formats.read_opentad([actionformer], subsets={'Test': 'exam'})
     assert document.counts() == {'training': (1, 1), 'exam': (1, 1)}

@@ -69,6 +69,12 @@ def test_errors_leave_no_file_and_give_status_1(convert, csv, tmp_path, capsys):
     assert 'nowhere.json' in capsys.readouterr().err
 
 
+def test_subsets_of_a_csv_have_other_options(convert, csv, tmp_path, capsys):
+    assert convert('csv', csv, '--out', tmp_path / 'my.json', '--subsets', 'a=b') == 1
+    err = capsys.readouterr().err
+    assert '--subsets does not apply to csv' in err and '--val-videos' in err
+
+
 def test_label_studio_asks_for_the_frame_rate(convert, tmp_path, capsys):
     path = tmp_path / 'ls.json'
     path.write_text(json.dumps([{'data': {'video': 'a.mp4'}, 'annotations': [{'result': [

@@ -59,12 +59,13 @@ def peek_sizes(data_list: list, *, layout: str, sample_stride: int) -> tuple:
         sample_stride (int): Every how many rows are used.
 
     Returns:
-        tuple[dict[str, int], dict[str, int]]: T and C by video, C of all its files together.
+        tuple[dict[str, int], dict[str, int], dict[str, list[int]]]: By video T after
+        ``sample_stride`` of the longest file, C of all its files together, and T of each file.
 
     Raises:
         DataError: A file is damaged, or of another width than the first one of its folder.
     """
-    lengths, widths, first = {}, {}, {}
+    file_lengths, widths, first = {}, {}, {}
     for info in data_list:
         for folder, path in enumerate(info['feature_paths']):
             shape = peek_shape(path, layout)
@@ -76,6 +77,7 @@ def peek_sizes(data_list: list, *, layout: str, sample_stride: int) -> tuple:
                 raise DataError(f'{path}: video {info["video_id"]!r}: expected {width} channels '
                                 f'as in {first_path}, found {shape[1]} (layout {layout!r}{hint})')
             video = info['video_id']
-            lengths[video] = max(lengths.get(video, 0), -(-shape[0] // sample_stride))
+            file_lengths.setdefault(video, []).append(shape[0])
             widths[video] = widths.get(video, 0) + width
-    return lengths, widths
+    lengths = {video: -(-max(found) // sample_stride) for video, found in file_lengths.items()}
+    return lengths, widths, file_lengths

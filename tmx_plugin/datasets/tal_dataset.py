@@ -26,6 +26,7 @@ from .checks import (
     report_findings,
     segment_findings,
     some,
+    stream_findings,
     width_findings,
 )
 from .errors import DataError
@@ -268,11 +269,12 @@ class TALDataset(BaseDataset):
     def _check(self, data_list: list) -> None:
         check_side_files(data_list, feature_stride=self.feature_stride,
                          offset_frames=self.offset_frames)
-        lengths, widths = peek_sizes(
+        lengths, widths, file_lengths = peek_sizes(
             data_list, layout=self.layout, sample_stride=self.sample_stride)
         report_findings([
             *length_findings(data_list, lengths, sample_stride=self.sample_stride, widths=widths,
                              layout=self.layout),
+            *stream_findings(file_lengths),
             *width_findings(widths, channels=self.channels),
             *segment_findings(data_list),
             *class_findings(data_list, self._metainfo['classes'],

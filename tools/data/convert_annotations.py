@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an inst
 if (ROOT / 'tmx_plugin').is_dir():
     sys.path.insert(0, str(ROOT))
 
-FORMATS = ('auto', 'actionformer', 'opentad', 'multithumos', 'thumos-txt', 'epic', 'csv',
-           'label-studio')
+JSON_FORMATS = ('actionformer', 'opentad', 'multithumos')
+FORMATS = ('auto', *JSON_FORMATS, 'thumos-txt', 'epic', 'csv', 'label-studio')
 
 
 def parse_args(argv=None):
@@ -88,6 +88,10 @@ def _read(args, name):
     from tmx_plugin.datasets import formats
     options = dict(videos=_video_info(args), on_reversed=args.on_reversed or (
         'keep' if name == 'multithumos' else 'error'))
+    if args.subsets and name not in JSON_FORMATS:
+        raise ValueError(f'--subsets does not apply to {name}, only to {", ".join(JSON_FORMATS)}'
+                         + ('; see --val-videos, --val-share and the column "subset" of a csv'
+                            if name in ('csv', 'label-studio') else ''))
     if name == 'epic':
         if not (args.verb_classes and args.noun_classes):
             raise ValueError('epic needs --verb-classes and --noun-classes: the official csv lists')
@@ -111,7 +115,7 @@ def _read(args, name):
                                             seed=args.seed)
     if name == 'label-studio':
         options.update(fps=args.fps, predictions=args.predictions)
-    if name in ('actionformer', 'opentad', 'multithumos'):
+    if name in JSON_FORMATS:
         options['subsets'] = dict(item.split('=', 1) for item in args.subsets)
     reader = getattr(formats, 'read_' + name.replace('-', '_'))
     yield Path(args.out), args.classes_out, reader(args.sources, **options)

@@ -16,7 +16,7 @@ from ..errors import DataError
 from .assignment import Coverage, coverage_findings, measure_coverage
 from .features import FeatureFacts, feature_findings, read_all
 from .findings import Finding, some
-from .geometry import length_findings
+from .geometry import length_findings, stream_findings
 from .segments import (
     class_count_findings,
     class_findings,
@@ -141,6 +141,7 @@ def check_split(split: str, dataset_cfg: dict, model: ModelFacts, *, values: boo
                                         channels=dataset.channels)
     report.findings += length_findings(there, facts.lengths, widths=facts.widths,
                                        sample_stride=dataset.sample_stride, layout=dataset.layout)
+    report.findings += stream_findings(facts.file_lengths)
     _check_segments(report, model)
     _drop_repeats(report)
     return report

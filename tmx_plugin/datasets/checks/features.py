@@ -17,6 +17,7 @@ class FeatureFacts:
 
     Attributes:
         lengths (dict[str, int]): T after ``sample_stride``, of the longest file of the video.
+        file_lengths (dict[str, list[int]]): T of each file of the video.
         widths (dict[str, int]): Channels of all its files together, before ``channels``.
         damaged (dict[str, str]): What is wrong with videos that could not be read.
         not_finite (dict[str, int]): Number of values that are NaN or infinite, where there are any.
@@ -24,6 +25,7 @@ class FeatureFacts:
     """
 
     lengths: dict = field(default_factory=dict)
+    file_lengths: dict = field(default_factory=dict)
     widths: dict = field(default_factory=dict)
     damaged: dict = field(default_factory=dict)
     not_finite: dict = field(default_factory=dict)
@@ -51,7 +53,8 @@ def read_all(data_list, *, layout='tc', sample_stride=1, values=True, progress=i
         except (DataError, OSError) as error:
             facts.damaged[name] = str(error)
             continue
-        facts.lengths[name] = -(-max(len(array) for array in arrays) // sample_stride)
+        facts.file_lengths[name] = [len(array) for array in arrays]
+        facts.lengths[name] = -(-max(facts.file_lengths[name]) // sample_stride)
         facts.widths[name] = sum(array.shape[1] for array in arrays)
         if values:
             bad, largest = zip(*(_look(array) for array in arrays))

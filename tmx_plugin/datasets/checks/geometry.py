@@ -88,6 +88,28 @@ def _drift_findings(length, stride, offset, fps, duration, sample_stride) -> lis
                     f'{np.median(stride[long]) / sample_stride:.4g}) would fit')]
 
 
+def stream_findings(file_lengths: dict) -> list:
+    """Warning about videos whose files, such as rgb and flow, have very different lengths.
+
+    The shorter ones are stretched to the longest: right if they cover the same time.
+
+    Args:
+        file_lengths (dict[str, list[int]]): T of all files of a video, by its name.
+
+    Returns:
+        list[Finding]: None or one.
+    """
+    odd = {name: found for name, found in file_lengths.items()
+           if max(found) - min(found) > TOLERANCE * max(found) + EDGE_STRIDES}
+    if not odd:
+        return []
+    worst = min(odd, key=lambda name: min(odd[name]) / max(odd[name]))
+    return [Finding('warning', 'length', f'the files of {len(odd)} videos differ in length, and '
+                    'the shorter ones will be stretched: expected about one length (tolerance '
+                    f'{TOLERANCE:.0%} and {EDGE_STRIDES} features), found '
+                    f'{" and ".join(map(str, odd[worst]))} features of video {worst!r}', list(odd))]
+
+
 def covered(length, stride, offset, fps):
     """Seconds that the features cover."""
     return ((length - 1) * stride + 2 * offset) / fps

@@ -23,12 +23,17 @@ def read_database_json(sources, *, videos=None, classes=None, subsets=None,
         AnnotationDocument: The annotations, in the order of the files.
 
     Raises:
-        FileNotFoundError, DataError: A file is missing, damaged or not of this format.
+        FileNotFoundError, DataError: A file is missing, damaged or not of this format, or none
+            has a subset that ``subsets`` names.
     """
     document = AnnotationDocument()
     ids: dict = {}
     files = [(path, read_annotations(path)) for path in sources]
     rename = subset_names(video.subset for _, content in files for video in content)
+    unknown = [name for name in subsets or {} if name not in rename]
+    if unknown:
+        raise FormatError(', '.join(map(str, sources)), f'a subset {unknown[0]!r} to rename',
+                          f'only {", ".join(map(repr, sorted(rename)))}')
     rename.update(subsets or {})
     for path, content in files:
         for video in content:
