@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 
-from tmx_plugin.features.clip_features import ClipBackbone, pool_features
+from tmx_plugin.features.clip_features import ClipBackbone, fixed_clip_length, pool_features
 from tmx_plugin.models.checkpoint import CheckpointError
 
 _spec = importlib.util.spec_from_file_location('recognizers', Path(__file__).with_name(
@@ -147,6 +147,18 @@ def test_other_models_are_refused():
     with pytest.raises(TypeError, match='must be a Recognizer2D or Recognizer3D'):
         ClipBackbone(dict(type='RecognizerAudio', backbone=dict(
             type='ResNetAudio', depth=50, pretrained=None)), clip_len=16, stride=4)
+    flow = dict(RECOGNIZERS['SlowOnly'][0], data_preprocessor=dict(
+        type='ActionDataPreprocessor', mean=[128., 128.], std=[60., 60.], format_shape='NCTHW'))
+    with pytest.raises(ValueError, match='2 channels a frame'):
+        ClipBackbone(flow, clip_len=16, stride=4)
+
+
+@pytest.mark.parametrize('backbone, expected', [
+    (dict(type='ResNetTSM', depth=50), 8), (dict(type='ResNetTIN', depth=50), 8),
+    (dict(type='ResNetTIN', depth=50, num_segments=16), 16), (dict(type='ResNet', depth=50), None),
+    (dict(type='ResNet3dSlowOnly', depth=50), None)])
+def test_number_of_frames_that_a_backbone_is_built_for(backbone, expected):
+    assert fixed_clip_length(backbone) == expected
 
 
 @pytest.mark.parametrize('numbers', [dict(clip_len=0), dict(stride=0), dict(batch_size=0)])

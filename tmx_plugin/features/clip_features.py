@@ -43,7 +43,9 @@ def fixed_clip_length(backbone_cfg: dict) -> Optional[int]:
     """
     backbone = MODELS.get(backbone_cfg['type']) if isinstance(
         backbone_cfg['type'], str) else backbone_cfg['type']
-    parameters = inspect.signature(backbone).parameters if backbone else {}
+    parameters = {}
+    for each in reversed(inspect.getmro(backbone) if backbone else ()):  # a child may pass **kwargs
+        parameters.update(inspect.signature(each.__init__).parameters)
     for name in _FIXED_LENGTH_ARGS:
         default = parameters[name].default if name in parameters else None
         value = backbone_cfg.get(name, default)
@@ -105,7 +107,8 @@ class ClipBackbone(BaseModule):
 
     Raises:
         TypeError: If ``recognizer`` builds something else than a 2D or 3D recognizer.
-        ValueError: If a number of frames or clips is not positive.
+        ValueError: If a number of frames or clips is not positive, or the recognizer takes
+            something else than RGB frames.
     """
 
     def __init__(self,
@@ -123,6 +126,10 @@ class ClipBackbone(BaseModule):
         if not isinstance(self.recognizer, (Recognizer2D, Recognizer3D)):
             raise TypeError('the recognizer must be a Recognizer2D or Recognizer3D, but '
                             f'{cfg["type"]!r} builds a {type(self.recognizer).__name__}')
+        channels = getattr(self.recognizer.data_preprocessor, 'mean', torch.empty(3)).numel()
+        if channels not in (1, 3):
+            raise ValueError(f'the recognizer takes {channels} channels a frame, as of optical '
+                             'flow; features are made of RGB frames only')
         fixed = fixed_clip_length(cfg['backbone'])
         self.is_2d = isinstance(self.recognizer, Recognizer2D)
         self.per_frame = self.is_2d and fixed is None and not self.recognizer.with_neck
