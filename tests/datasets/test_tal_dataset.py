@@ -122,17 +122,6 @@ def test_two_folders_with_their_own_names(root):
     assert dataset[1]['inputs'][0].tolist() == [102, 1]
 
 
-def test_folders_of_different_lengths_are_a_warning(root, monkeypatch):
-    said = []
-    monkeypatch.setattr('tmx_plugin.datasets.checks.findings.print_log',
-                        lambda message, *_: said.append(message))
-    (root / 'flow').mkdir()
-    for name in DATABASE:
-        np.save(root / 'flow' / f'{name}.npy', np.ones((11 if name == 'b' else 20, 2)))
-    build(root, data_prefix=dict(rgb='features', flow='flow'))
-    assert sum("found 20 and 11 features of video 'b'" in message for message in said) == 1
-
-
 def test_channels_first_files(root):
     for path in (root / 'features').iterdir():
         np.save(path, np.load(path).T)

@@ -69,6 +69,14 @@ def test_errors_leave_no_file_and_give_status_1(convert, csv, tmp_path, capsys):
     assert 'nowhere.json' in capsys.readouterr().err
 
 
+def test_nothing_for_validation_is_a_warning(convert, csv, tmp_path, capsys):
+    assert convert('csv', csv, '--out', tmp_path / 'my.json') == 0
+    assert 'warning' not in capsys.readouterr().err
+    csv.write_text('video,start,end,label,duration\na,0,1,Run,9\n')
+    assert convert('csv', csv, '--out', tmp_path / 'my.json') == 0
+    assert "warning: all videos (1) are of the subset 'training'" in capsys.readouterr().err
+
+
 def test_subsets_of_a_csv_have_other_options(convert, csv, tmp_path, capsys):
     assert convert('csv', csv, '--out', tmp_path / 'my.json', '--subsets', 'a=b') == 1
     err = capsys.readouterr().err

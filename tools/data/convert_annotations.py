@@ -129,6 +129,15 @@ def _report(out, document):
         print(f'note: {note}')
 
 
+def _warn_of_one_subset(document):
+    """A table or export is usually all there is: then one part must be held out."""
+    if len(document.counts()) == 1:
+        (subset, (videos, _)), = document.counts().items()
+        print(f'warning: all videos ({videos}) are of the subset {subset!r}: configurations need '
+              "'training' and 'validation', with at least one video each (--val-share, "
+              '--val-videos, or a column "subset" in a csv)', file=sys.stderr)
+
+
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.datasets.errors import DataError
@@ -142,6 +151,8 @@ def main(argv=None) -> int:
             document.note_oddities()
             write_document(document, out, classes_path=classes, version=f'from {name}')
             _report(out, document)
+            if name in ('csv', 'label-studio'):
+                _warn_of_one_subset(document)
     except (DataError, OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1

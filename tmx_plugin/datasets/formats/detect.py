@@ -43,7 +43,7 @@ def _detect_json(path) -> str:
 def _detect_csv(path) -> str:
     header = read_text(path).splitlines()[0]
     for delimiter in ',;\t':
-        columns = {name.strip() for name in header.split(delimiter)}
+        columns = {name.strip().lower() for name in header.split(delimiter)}
         if columns >= set(OFFICIAL) or columns >= set(FLAT):
             return 'epic'
         if columns >= set(COLUMNS):

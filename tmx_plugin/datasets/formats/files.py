@@ -12,6 +12,7 @@ VIDEO_SUFFIXES = ('.mp4', '.mkv', '.avi', '.mov', '.webm', '.m4v', '.mpg', '.mpe
 def read_rows(path, required, alternative=None):
     """Rows of a csv file with a header, as ``(line number, {column: text})``.
 
+    Names of columns are in small letters, however the file writes them.
     The delimiter (comma, semicolon or tab) is the one with which the header has the columns.
 
     Args:
@@ -28,7 +29,7 @@ def read_rows(path, required, alternative=None):
     for delimiter in ',;\t':
         # A field in quotes may hold line breaks: the reader sees the text, not lines.
         reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
-        header = [name.strip() for name in next(reader)]
+        header = [name.strip().lower() for name in next(reader)]
         if any(columns <= set(header) for columns in wanted):
             break
     else:

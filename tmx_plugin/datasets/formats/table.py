@@ -27,19 +27,21 @@ def read_csv(sources, *, videos, classes=None, split=None,
         on_reversed (str): See :meth:`AnnotationDocument.add_segment`.
 
     Raises:
-        FormatError: If a file or row is not of this format, or a duration is nowhere to be found.
+        FormatError: If a file or row is not of this format, two rows contradict each other on
+            a video, or a duration is nowhere to be found.
     """
     rows = [(f'{path}:{line}', video_name(row['video']), row)
             for path in sources for line, row in read_rows(path, COLUMNS)]
     unsplit = dict.fromkeys(name for _, name, row in rows if not row.get('subset'))
     subset_by_video = (split or random_split)(list(unsplit)) if unsplit else {}
+    facts_by_video = _facts_by_video(rows)
     document = AnnotationDocument()
     for source, name, row in rows:
-        if not name:
-            raise FormatError(source, 'the name of a video', repr(row['video']))
         known = document.database.get(name)
         if known is None or row.get('subset'):
-            facts = _facts(row, source, name) or videos.require(name, source)
+            facts = facts_by_video[name]
+            if 'duration' not in facts:
+                facts = videos.require(name, source)
             document.add_video(name, subset=row.get('subset') or subset_by_video[name],
                                source=source, **facts)
         start, end = (parse_seconds(row[key], source, name) for key in ('start', 'end'))
@@ -53,11 +55,21 @@ def read_csv(sources, *, videos, classes=None, split=None,
     return document
 
 
-def _facts(row, source, name):
-    if not row.get('duration'):
-        return None
-    return {'duration': parse_seconds(row['duration'], source, name),
-            'fps': parse_seconds(row['fps'], source, name) if row.get('fps') else None}
+def _facts_by_video(rows) -> dict:
+    """``{name: {'duration': seconds, 'fps': ...}}``, as far as any row of the video tells."""
+    said: dict = {}
+    for source, name, row in rows:
+        if not name:
+            raise FormatError(source, 'the name of a video', repr(row['video']))
+        facts = said.setdefault(name, {})
+        for key in ('duration', 'fps'):
+            if row.get(key):
+                value = parse_seconds(row[key], source, name)
+                first, where = facts.setdefault(key, (value, source))
+                if value != first:
+                    raise FormatError(source, f'{key} {first} as in {where}', value, name)
+    return {name: {key: value for key, (value, _) in facts.items()}
+            for name, facts in said.items()}
 
 
 def random_split(names, *, share=0.2, seed=0) -> dict:
