@@ -4,12 +4,18 @@ from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from tmx_plugin.datasets.checks import class_count_findings, report_findings
+from tmx_plugin.datasets import TALDataset
+from tmx_plugin.datasets.checks import (
+    class_count_findings,
+    read_all,
+    report_findings,
+    width_findings,
+)
 
 
 @HOOKS.register_module()
 class DataCheckHook(Hook):
-    """Stop before the first step where the class list does not fit the model.
+    """Stop before the first step where the class list or the features do not fit the model.
 
     A model with too few classes would fail at the first label beyond them, one with too many
     would train classes that have no name.
@@ -28,10 +34,10 @@ class DataCheckHook(Hook):
 
     @staticmethod
     def _check(runner, dataloader) -> None:
-        """Compare a data loader's classes with the model's.
+        """Compare a data loader's classes and width of features with the model's.
 
         Raises:
-            DataError: If their numbers differ.
+            DataError: If they differ.
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         num_classes = getattr(getattr(model, 'head', None), 'num_classes', None)
@@ -39,3 +45,18 @@ class DataCheckHook(Hook):
         if num_classes is not None and classes:
             report_findings(class_count_findings(classes, num_classes),
                             getattr(dataloader.dataset, 'ann_file', 'the dataset'))
+        in_channels = getattr(getattr(model, 'neck', None), 'in_channels', None)
+        for dataset in _parts(dataloader.dataset):
+            # One video will do: the dataset itself compares the widths of its files.
+            facts = read_all([dataset.get_data_info(0)], layout=dataset.layout, values=False)
+            report_findings(width_findings(facts.widths, in_channels, dataset.channels),
+                            dataset.ann_file)
+
+
+def _parts(dataset):
+    """The datasets of features inside wrappers."""
+    if isinstance(dataset, TALDataset):
+        yield dataset
+    for part in getattr(dataset, 'datasets', [getattr(dataset, 'dataset', None)]):
+        if part is not None:
+            yield from _parts(part)
