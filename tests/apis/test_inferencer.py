@@ -166,6 +166,16 @@ def test_broken_inputs(checkpoint, tmp_path):
         inferencer(tmp_path)
 
 
+def test_what_cannot_be_drawn_is_written_all_the_same(checkpoint, tmp_path):
+    write_feature_file(tmp_path / 'my video.npy')
+    out = tmp_path / 'out'
+    inferencer = TALInferencer(make_config(), checkpoint, 'cpu', show_progress=False)
+    result = inferencer(tmp_path / 'my video.npy', skip_broken=True, clip=True,
+                        vis_out_dir=str(out), out_dir=str(out), formats=['srt'])
+    assert 'of videos only' in result['failed']['my video']
+    assert sorted(path.name for path in out.iterdir()) == ['my video.srt', 'predictions.json']
+
+
 def test_what_is_missing_is_named(checkpoint, tmp_path):
     inferencer = TALInferencer(make_config(), checkpoint, 'cpu', show_progress=False)
     with pytest.raises(ValueError, match='a video needs the recognizer'):

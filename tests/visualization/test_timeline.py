@@ -189,7 +189,7 @@ def test_image_and_files(tmp_path):
     assert (tmp_path / 'a.png').read_bytes()[:4] == b'\x89PNG'
     assert b'<svg' in (tmp_path / 'new/b.svg').read_bytes()[:400]
     assert len(list(tmp_path.iterdir())) == 3
-    assert file_name('a/b c:d.mp4') == 'a_b_c_d.mp4'
+    assert file_name('a/b c:d.mp4') == 'a_b c_d.mp4'
 
 
 def test_hidden_ground_truth_is_counted():

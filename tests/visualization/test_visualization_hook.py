@@ -49,7 +49,7 @@ def test_registered():
 def test_backends_get_the_picture(tmp_path):
     vis = visualizer(tmp_path, 'LocalVisBackend', 'TensorboardVisBackend')
     image = vis.add_datasample('P01/a b', data_sample('P01/a b'), step=2)
-    saved = cv2.imread(str(tmp_path / 'vis_data/vis_image/P01_a_b_2.png'))
+    saved = cv2.imread(str(tmp_path / 'vis_data/vis_image/P01_a b_2.png'))
     np.testing.assert_array_equal(saved[..., ::-1], image)
     vis.close()
     assert list(tmp_path.glob('vis_data/events.out.tfevents*'))

@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -84,7 +85,7 @@ class TALInferencer(BaseInferencer):
         if cfg_options:
             cfg.merge_from_dict(cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
-        self.failed = {}
+        self.failed, self._skip_broken = {}, False
         self._fps = fps
         self._device = device
         super().__init__(cfg, weights, device, 'mmaction', show_progress)
@@ -146,22 +147,30 @@ class TALInferencer(BaseInferencer):
             inputs (list[tuple]): Name and path of each.
             batch_size (int): Videos at once.
             skip_broken (bool): Whether to go on without inputs that cannot be used; they are in
-                :attr:`failed` and under ``'failed'`` of the result.
+                :attr:`failed` and under ``'failed'`` of the result. The same holds for those that
+                cannot be drawn; their segments are returned and written all the same.
         """
-        self.failed = {}
-        return _Batches(self._read(inputs, skip_broken), batch_size, len(inputs), self.collate_fn)
+        self.failed, self._skip_broken = {}, skip_broken
+        return _Batches(self._read(inputs), batch_size, len(inputs), self.collate_fn)
 
-    def _read(self, inputs, skip_broken: bool) -> Iterator[dict]:
+    def _read(self, inputs) -> Iterator[dict]:
         for name, path in inputs:
-            try:
+            data = None
+            with self._noting_failure(name, 'left out'):
                 data = self.pipeline((name, path))
-            except (OSError, ValueError) as error:
-                if not skip_broken:
-                    raise
-                self.failed[name] = str(error)
-                print_log(f'{name}: left out: {error}', 'current', level=30)
-            else:
+            if data is not None:
                 yield data
+
+    @contextmanager
+    def _noting_failure(self, name: str, what: str):
+        """Whatever one video brings, the others go on, if they are to."""
+        try:
+            yield
+        except Exception as error:
+            if not self._skip_broken:
+                raise
+            self.failed[name] = str(error) or type(error).__name__
+            print_log(f'{name}: {what}: {self.failed[name]}', 'current', level=30)
 
     def forward(self, inputs: dict, score_thr: float = 0., top_k: Optional[int] = None,
                 only: Optional[Sequence[str]] = None) -> list:
@@ -209,18 +218,23 @@ class TALInferencer(BaseInferencer):
             raise ValueError('a preview video needs vis_out_dir, the folder to write it to')
         images = []
         for sample in preds:
-            name, stem = sample.video_id, file_name(sample.video_id)
-            if timeline:
-                figure = draw_timeline(
-                    None, None, *(sample.pred_instances[key].cpu().numpy() for key in (
-                        'segments', 'scores', 'labels')), duration=sample.duration,
-                    classes=self.classes, title=name, score_thr=vis_score_thr)
-                images.append(figure_to_image(figure))
-                if vis_out_dir:
-                    save_figure(figure, Path(vis_out_dir, f'{stem}.png'))
-            if clip:
-                self._write_clip(sample, Path(vis_out_dir, f'{stem}.preview.mp4'), vis_score_thr)
+            stem = Path(vis_out_dir, file_name(sample.video_id))
+            with self._noting_failure(sample.video_id, 'not drawn'):
+                if timeline:
+                    figure = self._draw_timeline(sample, vis_score_thr)
+                    images.append(figure_to_image(figure))
+                    if vis_out_dir:
+                        save_figure(figure, stem.with_name(f'{stem.name}.png'))
+                if clip:
+                    self._write_clip(sample, stem.with_name(f'{stem.name}.preview.mp4'),
+                                     vis_score_thr)
         return images
+
+    def _draw_timeline(self, sample, score_thr: float):
+        found = [sample.pred_instances[key].cpu().numpy()
+                 for key in ('segments', 'scores', 'labels')]
+        return draw_timeline(None, None, *found, duration=sample.duration, classes=self.classes,
+                             title=sample.video_id, score_thr=score_thr)
 
     def _write_clip(self, sample, path: Path, score_thr: float) -> None:
         if Path(sample.source).suffix.lower() not in VIDEO_SUFFIXES:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 def file_name(video_id: str) -> str:
-    """``video_id`` as the stem of a file: separators and other special characters become ``_``."""
-    return re.sub(r'[^\w.-]', '_', video_id)
+    """``video_id`` as the stem of a file: special characters but blanks become ``_``."""
+    return re.sub(r'[^\w. -]', '_', video_id)
 
 
 @contextmanager
