@@ -34,11 +34,13 @@ lint: env
 data/synthetic/annotations/synthetic.json: tools/data/make_synthetic.py | .venv/.package
 	$(BIN)/python tools/data/make_synthetic.py data/synthetic --seed 0
 
-$(WORK)/last_checkpoint: .venv/.package data/synthetic/annotations/synthetic.json
+# A file of its own: last_checkpoint is there from the first epoch on.
+$(WORK)/trained: .venv/.package data/synthetic/annotations/synthetic.json
 	rm -rf $(WORK)
 	$(BIN)/mim train mmaction2 $(CONFIG) --gpus 0 --work-dir $(WORK)
+	touch $@
 
-demo: $(WORK)/last_checkpoint
+demo: $(WORK)/trained
 	$(BIN)/mim test mmaction2 $(CONFIG) --checkpoint "$$(cat $(WORK)/last_checkpoint)" --gpus 0 \
 		--work-dir $(WORK) --cfg-options test_evaluator.out_file=$(WORK)/predictions.json \
 		test_evaluator.classwise=True
