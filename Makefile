@@ -37,7 +37,7 @@ data/synthetic/annotations/synthetic.json: tools/data/make_synthetic.py | .venv/
 # A file of its own: last_checkpoint is there from the first epoch on.
 $(WORK)/trained: .venv/.package data/synthetic/annotations/synthetic.json
 	rm -rf $(WORK)
-	$(BIN)/mim train mmaction2 $(CONFIG) --gpus 0 --work-dir $(WORK)
+	$(BIN)/mim train mmaction2 $(CONFIG) --gpus 0 --work-dir $(WORK) --seed 0
 	touch $@
 
 demo: $(WORK)/trained

@@ -35,7 +35,7 @@ def test_training_by_mim_reaches_its_map_and_testing_repeats_it(repo, tmp_path):
     trained = metrics(run(*mim, 'train', 'mmaction2', config, '--gpus', 0, '--work-dir', 'run',
                           '--seed', 0))
     assert set(trained) == {'average_mAP', 'mAP@0.3', 'mAP@0.4', 'mAP@0.5', 'mAP@0.6', 'mAP@0.7'}
-    assert float(trained['average_mAP']) > 80  # about 91
+    assert float(trained['average_mAP']) > 75  # 84 to 91 over five runs
     last = (tmp_path / 'run/last_checkpoint').read_text()
     assert metrics(run(*mim, 'test', 'mmaction2', config, '--checkpoint', last,
                        '--gpus', 0, '--work-dir', 'tested')) == trained
