@@ -110,8 +110,8 @@ def training_differences(golden: GoldenModel, config_dir) -> list:
     """14 steps with the config's own optimiser, schedule and EMA, run by the real runner.
 
     A difference in the last bit can turn a ReLU or a choice of the assignment and then grows from
-    step to step, so this runs on two threads, as the reference did: their number decides how sums
-    are split.
+    step to step. The number of threads decides how sums are split, so this runs on two, with which
+    the reference's numbers come out.
     """
     config = golden.config(config_dir)
     threads = torch.get_num_threads()
