@@ -300,7 +300,10 @@ def test_video_name():
 
 
 def test_detect_format(actionformer, tmp_path):
-    cases = [(actionformer, 'actionformer'), (tmp_path, 'thumos-txt')]
+    challenge = tmp_path / 'challenge'
+    challenge.mkdir()
+    (challenge / 'Jump_val.txt').write_text('a 0 1\n')
+    cases = [(actionformer, 'actionformer'), (challenge, 'thumos-txt')]
     for number, (content, name) in enumerate([
             (database(a=video(('x', 0, 1, {}))), 'opentad'),
             ({'version': 'MultiThumos-30fps', **{'database': {}}}, 'multithumos'),

@@ -9,6 +9,8 @@ Examples::
     python tools/data/convert_annotations.py epic EPIC_100_train.csv EPIC_100_validation.csv \
         --verb-classes EPIC_100_verb_classes.csv --noun-classes EPIC_100_noun_classes.csv \
         --videos EPIC_100_video_info.csv --out 'epic_{target}.json'
+    python tools/data/convert_annotations.py frames-txt groundTruth --mapping mapping.txt \
+        --fps 15 --val-videos splits/test.split1.bundle --out OUT.json
     python tools/data/convert_annotations.py csv my.csv --video-dir my_videos --out OUT.json
 """
 import argparse
@@ -21,7 +23,9 @@ if (ROOT / 'tmx_plugin').is_dir():
     sys.path.insert(0, str(ROOT))
 
 JSON_FORMATS = ('actionformer', 'opentad', 'multithumos')
-FORMATS = ('auto', *JSON_FORMATS, 'thumos-txt', 'epic', 'csv', 'label-studio')
+FORMATS = ('auto', *JSON_FORMATS, 'thumos-txt', 'frames-txt', 'epic', 'csv', 'label-studio')
+#: Formats without subsets of their own.
+UNSPLIT = ('csv', 'label-studio', 'frames-txt')
 
 
 def parse_args(argv=None):
@@ -29,7 +33,8 @@ def parse_args(argv=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('format', metavar='FROM', choices=FORMATS,
                         help='format of the sources: ' + ', '.join(FORMATS))
-    parser.add_argument('sources', metavar='SRC', nargs='+', help='files (thumos-txt: or folders)')
+    parser.add_argument('sources', metavar='SRC', nargs='+',
+                        help='files (thumos-txt, frames-txt: or folders)')
     parser.add_argument('--out', required=True, metavar='FILE',
                         help='json to write; for epic with {target} in its name, unless --target')
     parser.add_argument('--classes', metavar='FILE', help='ordered class list to check against')
@@ -50,14 +55,21 @@ def parse_args(argv=None):
     facts.add_argument('--features', metavar='DIR', help='features with a side file NAME.json; '
                        'without it give their geometry:')
     facts.add_argument('--fps', type=float, help='frames a second of the videos (label-studio: '
-                       'frameRate of the labelling configuration)')
+                       'frameRate of the labelling configuration; frames-txt: labels a second)')
     facts.add_argument('--feature-stride', type=float, help='frames from feature to feature')
     facts.add_argument('--offset-frames', type=float, default=0.,
                        help='frame at the centre of the first feature')
     facts.add_argument('--layout', choices=('tc', 'ct'), default='tc',
                        help='feature files hold (T, C), the default, or (C, T)')
-    split = parser.add_argument_group('subsets of csv and label-studio')
-    split.add_argument('--val-videos', metavar='FILE', help='validation videos, one a line')
+    frames = parser.add_argument_group('frames-txt')
+    frames.add_argument('--mapping', metavar='FILE', help='mapping.txt with lines "id label"')
+    frames.add_argument('--background', nargs='*', metavar='LABEL', help='labels that mean no '
+                        'action (default: background, action_start, action_end, SIL)')
+    frames.add_argument('--times', choices=('frames', 'seconds'), default='frames',
+                        help='unit of lines "start end label" (default: frames)')
+    split = parser.add_argument_group('subsets of csv, label-studio and frames-txt')
+    split.add_argument('--val-videos', metavar='FILE',
+                       help='validation videos, one a line (a .bundle too)')
     split.add_argument('--val-share', type=float, default=0.2,
                        help='share of videos drawn for validation (default: 0.2)')
     split.add_argument('--seed', type=int, default=0, help='of that draw')
@@ -91,7 +103,7 @@ def _read(args, name):
     if args.subsets and name not in JSON_FORMATS:
         raise ValueError(f'--subsets does not apply to {name}, only to {", ".join(JSON_FORMATS)}'
                          + ('; see --val-videos, --val-share and the column "subset" of a csv'
-                            if name in ('csv', 'label-studio') else ''))
+                            if name in UNSPLIT else ''))
     if name == 'epic':
         if not (args.verb_classes and args.noun_classes):
             raise ValueError('epic needs --verb-classes and --noun-classes: the official csv lists')
@@ -109,12 +121,16 @@ def _read(args, name):
                 target=target, **options)
         return
     options['classes'] = args.classes
-    if name in ('csv', 'label-studio'):
+    if name in UNSPLIT:
         options['split'] = partial(formats.listed_split, path=args.val_videos) \
             if args.val_videos else partial(formats.random_split, share=args.val_share,
                                             seed=args.seed)
     if name == 'label-studio':
         options.update(fps=args.fps, predictions=args.predictions)
+    if name == 'frames-txt':
+        options.update(fps=args.fps, mapping=args.mapping, times=args.times)
+        if args.background is not None:
+            options['background'] = args.background
     if name in JSON_FORMATS:
         options['subsets'] = dict(item.split('=', 1) for item in args.subsets)
     reader = getattr(formats, 'read_' + name.replace('-', '_'))
@@ -151,7 +167,7 @@ def main(argv=None) -> int:
             document.note_oddities()
             write_document(document, out, classes_path=classes, version=f'from {name}')
             _report(out, document)
-            if name in ('csv', 'label-studio'):
+            if name in UNSPLIT:
                 _warn_of_one_subset(document)
     except (DataError, OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)

@@ -6,14 +6,15 @@ from ..errors import FormatError
 from ..text_files import read_json, read_text
 from .epic import FLAT, OFFICIAL
 from .table import COLUMNS
+from .thumos_txt import SUBSET_OF_SUFFIX
 
 
 def detect_format(path) -> str:
     """Name of the format of a file or folder, by its content.
 
     Returns:
-        str: 'opentad', 'actionformer', 'multithumos', 'thumos-txt', 'epic', 'csv' or
-        'label-studio'.
+        str: 'opentad', 'actionformer', 'multithumos', 'thumos-txt', 'frames-txt', 'epic',
+        'csv' or 'label-studio'.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -21,8 +22,18 @@ def detect_format(path) -> str:
     """
     path = Path(path)
     if path.is_dir() or path.suffix.lower() == '.txt':
-        return 'thumos-txt'
+        return _detect_txt(path)
     return _detect_json(path) if path.suffix.lower() == '.json' else _detect_csv(path)
+
+
+def _detect_txt(path) -> str:
+    """Files of a class are named after it and its subset; files of a video after the video."""
+    files = sorted(path.rglob('*.txt')) if path.is_dir() else [path]
+    if not files:
+        raise FormatError(path, 'text files', 'none')
+    endings = tuple(f'_{suffix}' for suffix in SUBSET_OF_SUFFIX)
+    of_classes = all(file.stem.endswith(endings) for file in files)
+    return 'thumos-txt' if of_classes else 'frames-txt'
 
 
 def _detect_json(path) -> str:

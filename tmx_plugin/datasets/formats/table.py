@@ -86,10 +86,12 @@ def random_split(names, *, share=0.2, seed=0) -> dict:
 def listed_split(names, *, path) -> dict:
     """Give the videos named in a text file, one a line, to 'validation'.
 
+    Names may end in ``.txt``, as those of a ``splits/*.bundle`` do.
+
     Raises:
         FormatError: If the file names a video without annotations.
     """
-    listed = set(map(video_name, read_lines(path)))
+    listed = {video_name(line.removesuffix('.txt')) for line in read_lines(path)}
     unknown = sorted(listed - set(names))
     if unknown:
         raise FormatError(path, 'videos that have annotations', ', '.join(unknown[:5]))
