@@ -26,9 +26,10 @@ CASES = SegmentTable(
     scores=[.9, .8, .7, .6, .5, .4, .3, .2])
 
 
-def kinds_of(gt, det, tiou):
+def kinds_of(gt, det, tiou, rule='own label'):
     matches = match_detections(gt, det, [tiou])
-    return classify(matches.true_positive[0], *best_overlaps(gt, det), tiou), matches
+    overlaps = best_overlaps(gt, det)
+    return classify(matches.true_positive[0], *overlaps[:2], tiou, rule), matches
 
 
 def test_kinds_by_hand():
@@ -44,6 +45,38 @@ def test_kinds_by_hand():
     one = CASES.rows([4])
     other_label = SegmentTable([0], [[20, 30]], [0])
     assert [KINDS[kind] for kind in kinds_of(other_label, one, 0.5)[0]] == ['confusion']
+
+
+def test_detad_judges_by_the_ground_truth_that_is_overlapped_most():
+    gt = SegmentTable([0, 0], [[0, 10], [2, 14]], [0, 1])
+    # Both overlap [0, 10] of their label and [2, 14] of the other: by .6 and .67, by .17 and .5.
+    det = SegmentTable([0, 0, 0], [[0, 10], [2, 12], [8, 14]], [0, 0, 0], [.9, .8, .7])
+    names = {rule: [KINDS[kind] for kind in kinds_of(gt, det, .5, rule)[0]]
+             for rule in ('detad', 'own label')}
+    assert names['detad'] == ['true positive', 'wrong label', 'wrong label']
+    assert names['own label'] == ['true positive', 'double detection', 'wrong label']
+    poor = {rule: KINDS[kinds_of(gt, det.rows([2]), .6, rule)[0][0]] for rule in names}
+    assert poor == {'detad': 'confusion', 'own label': 'localization'}
+    with pytest.raises(ValueError, match='rules'):
+        kinds_of(gt, det, .5, 'other')
+
+
+def slow_detad_kind(gt, det, row, hit, tiou):
+    """The paper's rule in plain words; ties of overlap go to the own label."""
+    overlap, own = 0., False
+    start, end = det.segments[row]
+    for video, (low, high), label in zip(gt.videos, gt.segments, gt.labels):
+        if video == det.videos[row]:
+            inter = max(min(end, high) - max(start, low), 0)
+            overlap, own = max((overlap, own), (inter / (high - low + end - start - inter),
+                                                bool(label == det.labels[row])))
+    if hit:
+        return 'true positive'
+    if overlap >= tiou:
+        return 'double detection' if own else 'wrong label'
+    if overlap >= 0.1:
+        return 'localization' if own else 'confusion'
+    return 'background'
 
 
 def slow_kind(gt, det, row, hit, tiou):
@@ -96,6 +129,8 @@ def test_agrees_with_loops_and_with_average_precision(case):
     hits = matches.true_positive[0]
     assert [KINDS[kind] for kind in kinds] == [
         slow_kind(gt, det, row, hits[row], tiou) for row in range(len(det))]
+    assert [KINDS[kind] for kind in kinds_of(gt, det, tiou, 'detad')[0]] == [
+        slow_detad_kind(gt, det, row, hits[row], tiou) for row in range(len(det))]
     assert set(matches.found_by[0]) - {-1} == set(np.flatnonzero(hits))
     found = matches.found_by[0] >= 0
     assert (det.labels[matches.found_by[0][found]] == gt.labels[found]).all()
@@ -110,7 +145,7 @@ def test_agrees_with_loops_and_with_average_precision(case):
 def test_removing_errors_raises_map():
     tious = [0.5, 0.75]
     matches = match_detections(GT, CASES, tious)
-    kinds = np.stack([classify(row, *best_overlaps(GT, CASES), tiou)
+    kinds = np.stack([classify(row, *best_overlaps(GT, CASES)[:2], tiou)
                       for row, tiou in zip(matches.true_positive, tious)])
     late = SegmentTable([0, 0], [[50, 60], [0, 10]], [0, 0], [.9, .8])  # background comes first
     only = SegmentTable([0], [[0, 10]], [0])

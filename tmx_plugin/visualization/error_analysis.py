@@ -4,18 +4,21 @@
 Every detection gets one kind at a tIoU threshold t. With *same* and *other* the highest tIoU
 it has with a ground truth of its own and of another label in its video, the first that fits:
 
-================ =======================================================================
+================ ======================================== =============================
+kind             rule ``'detad'``                         rule ``'own label'``
+================ ======================================== =============================
 true positive    the greedy matching of average precision gives it a ground truth
-double detection same >= t, but a better detection has taken the ground truth
-wrong label      other >= t
-localization     same >= 0.1
-confusion        other >= 0.1
-background       neither reaches 0.1
-================ =======================================================================
+double detection same >= t and same >= other              same >= t
+wrong label      other >= t                               other >= t
+localization     same >= 0.1 and same >= other            same >= 0.1
+confusion        other >= 0.1                             other >= 0.1
+background       neither reaches 0.1                      neither reaches 0.1
+================ ======================================== =============================
 
-Source: Alwassel et al., "Diagnosing Error in Temporal Action Detectors", ECCV 2018. There a
-detection is judged by the one ground truth it overlaps most; here same labels go before
-others at equal standing, so that the kinds also suit videos with overlapping classes.
+``'detad'`` judges a detection by the one ground truth it overlaps most, whatever its label, as
+Alwassel et al., "Diagnosing Error in Temporal Action Detectors", ECCV 2018, do (where both overlap
+equally it takes the own label, DETAD the one first in the file). ``'own label'`` puts same labels
+before others at equal standing, which suits videos with overlapping classes.
 
 Naming convention: T thresholds, D detections, G ground truths (cleaned, in the table's order).
 """
@@ -28,6 +31,7 @@ from ..evaluation.functional.matching import GreedyMatcher, GroundTruthIndex, in
 
 KINDS = ('true positive', 'double detection', 'wrong label', 'localization', 'confusion',
          'background')
+RULES = ('detad', 'own label')
 MIN_TIOU = 0.1
 
 
@@ -102,18 +106,22 @@ def best_overlaps(gt: SegmentTable, det: SegmentTable):
     return best[0], best[1]
 
 
-def classify(true_positive, same, other, tiou: float) -> np.ndarray:
+def classify(true_positive, same, other, tiou: float, rule: str = 'detad') -> np.ndarray:
     """Kind of each detection as an index into ``KINDS``, see the head of this module.
 
     Args:
         true_positive (ndarray): (D,) bool at the threshold ``tiou``.
         same, other (ndarray): (D,) from :func:`best_overlaps`.
         tiou (float): The threshold.
+        rule (str): One of ``RULES``.
 
     Returns:
         ndarray: (D,) int64.
     """
-    conditions = [true_positive, same >= tiou, other >= tiou, same >= MIN_TIOU, other >= MIN_TIOU]
+    if rule not in RULES:
+        raise ValueError(f'expected one of the rules {RULES}, found {rule!r}')
+    own = same if rule == 'own label' else np.where(same >= other, same, 0)
+    conditions = [true_positive, own >= tiou, other >= tiou, own >= MIN_TIOU, other >= MIN_TIOU]
     return np.select(conditions, range(len(conditions)), default=len(conditions))
 
 
