@@ -15,6 +15,8 @@ from types import ModuleType
 
 import numpy as np
 
+from .errors import MissingPackageError
+
 MMCV_HINT = (
     'tmx_plugin needs mmcv or mmcv-lite (the small one suffices: nothing here uses mmcv.ops). '
     'Install exactly one of them: pip install "mmcv-lite==2.1.0"')
@@ -31,20 +33,21 @@ def require_mmcv() -> None:
     Link: https://mmcv.readthedocs.io/en/latest/get_started/installation.html
 
     Raises:
-        ImportError: If ``mmcv`` or ``mmaction`` is missing, or the two do not fit.
+        MissingPackageError: If ``mmcv`` or ``mmaction`` is missing, or the two do not fit.
     """
     try:
         import mmcv
     except ImportError as error:
-        raise ImportError(f'{MMCV_HINT} ({error})') from error
+        raise MissingPackageError(f'{MMCV_HINT} ({error})') from error
     try:
         import mmaction  # noqa: F401
     except ImportError as error:
-        raise ImportError(
+        raise MissingPackageError(
             'tmx_plugin is a plugin for MMAction2: pip install "mmaction2>=1.1.0,<2" '
             f'({error})') from error
     except AssertionError as error:
-        raise ImportError(f'{error} Found mmcv {mmcv.__version__}. {MMCV_HINT}') from error
+        raise MissingPackageError(
+            f'{error} Found mmcv {mmcv.__version__}. {MMCV_HINT}') from error
 
 
 def provide_importlib_metadata() -> None:

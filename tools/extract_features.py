@@ -41,6 +41,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
         help='share the videos out to the processes it started (torchrun is recognized by itself)')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.checkpoint is None and not args.random_weights:
@@ -48,32 +49,26 @@ def parse_args(argv=None):
     return args
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
-
+def run(args) -> int:
     from mmengine.device import get_device
     from mmengine.registry import init_default_scope
 
-    from tmx_plugin.engine.launch import EXPLAINED_ERRORS, infer_launcher
+    from tmx_plugin.engine.launch import infer_launcher
     from tmx_plugin.features.batch import extract_videos, process_rank, wait_for_all
     from tmx_plugin.features.extractor import FeatureExtractor
     from tmx_plugin.features.storage import find_files
 
     init_default_scope('mmaction')
-    try:
-        launcher = infer_launcher(args.launcher)
-        rank, world_size, local_rank = process_rank(launcher)
-        device = args.device or get_device()
-        if launcher != 'none' and device == 'cuda':
-            device = f'cuda:{local_rank}'
-        videos = find_files(args.input)[rank::world_size]
-        extractor = FeatureExtractor.from_config(
-            args.config, args.checkpoint, clip_len=args.clip_len, stride=args.stride,
-            fps=args.fps, frames_per_clip=args.frames_per_clip, batch_size=args.batch_size,
-            device=device, cfg_options=args.cfg_options)
-    except (*EXPLAINED_ERRORS, ImportError, OSError, ValueError) as error:
-        print(f'extract_features: {error}', file=sys.stderr)
-        return 1
+    launcher = infer_launcher(args.launcher)
+    rank, world_size, local_rank = process_rank(launcher)
+    device = args.device or get_device()
+    if launcher != 'none' and device == 'cuda':
+        device = f'cuda:{local_rank}'
+    videos = find_files(args.input)[rank::world_size]
+    extractor = FeatureExtractor.from_config(
+        args.config, args.checkpoint, clip_len=args.clip_len, stride=args.stride,
+        fps=args.fps, frames_per_clip=args.frames_per_clip, batch_size=args.batch_size,
+        device=device, cfg_options=args.cfg_options)
     failed = extract_videos(
         extractor, videos, Path(args.out), overwrite=args.overwrite, show_progress=rank == 0)
     if failed:
@@ -81,6 +76,12 @@ def main(argv=None) -> int:
               file=sys.stderr)
     wait_for_all(launcher)
     return int(bool(failed))
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'extract_features', args)
 
 
 if __name__ == '__main__':

@@ -52,6 +52,7 @@ def parse_args(argv=None):
     parser.add_argument('--device', help='default: a GPU where there is one, else cpu')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help="overrides of the localizer's config")
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     args = parser.parse_args(argv)
     if args.recognizer and len(args.recognizer) > 2:
         parser.error('--recognizer takes a config and a checkpoint')
@@ -60,26 +61,19 @@ def parse_args(argv=None):
     return args
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
-
+def run(args) -> int:
     from tmx_plugin.apis import TALInferencer
-    from tmx_plugin.engine.launch import EXPLAINED_ERRORS
 
     recognizer, weights = (*(args.recognizer or ()), None, None)[:2]
-    try:
-        inferencer = TALInferencer(
-            args.config, args.checkpoint, args.device, recognizer=recognizer,
-            recognizer_weights=weights, fps=args.fps, cfg_options=args.cfg_options,
-            clip_batch_size=args.clip_batch_size)
-        result = inferencer(
-            args.input, batch_size=args.batch_size, skip_broken=True, score_thr=args.score_thr,
-            top_k=args.top_k, only=args.classes, timeline=args.timeline, clip=args.clip,
-            vis_out_dir=args.out, vis_score_thr=args.draw_score_thr, out_dir=args.out,
-            formats=args.format, frame_rate=args.frame_rate)
-    except (*EXPLAINED_ERRORS, ImportError, OSError, ValueError) as error:
-        print(f'infer: {error}', file=sys.stderr)
-        return 1
+    inferencer = TALInferencer(
+        args.config, args.checkpoint, args.device, recognizer=recognizer,
+        recognizer_weights=weights, fps=args.fps, cfg_options=args.cfg_options,
+        clip_batch_size=args.clip_batch_size)
+    result = inferencer(
+        args.input, batch_size=args.batch_size, skip_broken=True, score_thr=args.score_thr,
+        top_k=args.top_k, only=args.classes, timeline=args.timeline, clip=args.clip,
+        vis_out_dir=args.out, vis_score_thr=args.draw_score_thr, out_dir=args.out,
+        formats=args.format, frame_rate=args.frame_rate)
     for each in result['predictions']:
         best = ', '.join('{label} {segment[0]:.1f}-{segment[1]:.1f} s ({score:.2f})'.format(**found)
                          for found in each['actions'][:3])
@@ -88,6 +82,12 @@ def main(argv=None) -> int:
         print(f'{name}: FAILED: {reason}', file=sys.stderr)
     print(f'written to {args.out}')
     return int(bool(result['failed']))
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'infer', args)
 
 
 if __name__ == '__main__':

@@ -39,6 +39,7 @@ def parse_args(argv=None):
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
         help='what started the processes')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
                         help=argparse.SUPPRESS)
     return parser.parse_args(argv)
@@ -67,16 +68,18 @@ def merge_args(cfg, args) -> None:
         cfg.randomness = randomness
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
+def run(args) -> None:
     from tmx_plugin.engine import launch
 
-    def action():
-        cfg = launch.load_config(args, ROOT)
-        merge_args(cfg, args)
-        launch.build_runner(cfg).train()
+    cfg = launch.load_config(args, ROOT)
+    merge_args(cfg, args)
+    launch.build_runner(cfg).train()
 
-    return launch.run(action)
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'train', args)
 
 
 if __name__ == '__main__':

@@ -8,6 +8,7 @@ import torch
 from mmengine.config import Config
 
 from tmx_plugin.apis import TALInferencer, inference_localizer, init_localizer
+from tmx_plugin.errors import LaunchError
 from tmx_plugin.exporters import read_activitynet
 from tmx_plugin.features.storage import write_features
 
@@ -216,7 +217,7 @@ def test_class_names_come_from_the_class_file(tmp_path):
 def test_config_of_the_package_by_name():
     inferencer = TALInferencer('synthetic', device='cpu', show_progress=False)
     assert inferencer.model.neck.in_channels == 32
-    with pytest.raises(RuntimeError, match='no config nothing .*thumos_i3d'):
+    with pytest.raises(LaunchError, match='no config nothing .*thumos_i3d'):
         TALInferencer('nothing')
 
 

@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 
 from tmx_plugin.engine import launch
+from tmx_plugin.errors import ConfigError
 
 
 @pytest.fixture(params=['train', 'test'])
@@ -115,12 +116,7 @@ def test_torchrun_is_recognized_by_its_environment(monkeypatch):
     assert launch.infer_launcher('slurm') == 'slurm'
 
 
-def test_errors_that_explain_themselves_become_a_sentence(capsys, monkeypatch):
-    def fail(error):
-        raise error
-    monkeypatch.delenv('TORCHELASTIC_ERROR_FILE', raising=False)
-    assert launch.run(lambda: None) == 0
-    assert launch.run(lambda: fail(FileNotFoundError('x is not there'))) == 1
-    assert capsys.readouterr().err == 'Error: x is not there\n'
-    with pytest.raises(KeyError):
-        launch.run(lambda: fail(KeyError('a fault')))
+def test_a_broken_config_is_an_explained_error(repo, tmp_path):
+    (tmp_path / 'cut.py').write_text('model = dict(')
+    with pytest.raises(ConfigError, match='cut.py: expected a config, found SyntaxError'):
+        launch.read_config(str(tmp_path / 'cut.py'), repo)

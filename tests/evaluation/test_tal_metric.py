@@ -15,6 +15,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.logging import MMLogger
 from mmengine.structures import InstanceData
 
+from tmx_plugin.errors import ConfigError
 from tmx_plugin.evaluation import TALMetric, average_precision
 from tmx_plugin.evaluation.functional import tables_from_activitynet
 from tmx_plugin.exporters import read_activitynet
@@ -167,7 +168,7 @@ def test_errors_say_what_is_wrong():
         evaluate([sample_of('a'), sample_of('a')])
     with pytest.raises(ValueError, match="video 'b': expected finite numbers as predicted scores"):
         evaluate([sample_of('a'), sample_of('b', scores=[float('nan')])])
-    with pytest.raises(KeyError, match="video 'a'.*pred_instances not found"):
+    with pytest.raises(ConfigError, match="video 'a'.*pred_instances not found"):
         evaluate([dict(video_id='a', gt_segments_sec=[], gt_segment_labels=[])])
     with pytest.raises(ValueError, match='tiou_thresholds'):
         TALMetric([0.])

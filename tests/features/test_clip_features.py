@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 
+from tmx_plugin.errors import ConfigError
 from tmx_plugin.features.clip_features import ClipBackbone, fixed_clip_length, pool_features
 from tmx_plugin.models.checkpoint import CheckpointError
 
@@ -144,7 +145,7 @@ def test_plain_backbone_is_normalised_like_a_recognizer(frames):
 
 
 def test_other_models_are_refused():
-    with pytest.raises(TypeError, match='must be a Recognizer2D or Recognizer3D'):
+    with pytest.raises(ConfigError, match='must be a Recognizer2D or Recognizer3D'):
         ClipBackbone(dict(type='RecognizerAudio', backbone=dict(
             type='ResNetAudio', depth=50, pretrained=None)), clip_len=16, stride=4)
     flow = dict(RECOGNIZERS['SlowOnly'][0], data_preprocessor=dict(

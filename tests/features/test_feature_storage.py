@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from tmx_plugin.errors import LaunchError
 from tmx_plugin.features.batch import process_rank
 from tmx_plugin.features.storage import find_files, is_complete, read_side_file, write_features
 from tmx_plugin.features.weights import file_hash, local_checkpoint
@@ -77,7 +78,7 @@ def test_inputs_that_cannot_be_meant(tmp_path):
 
 def test_rank_comes_from_the_launcher(monkeypatch):
     assert process_rank() == (0, 1, 0)
-    with pytest.raises(RuntimeError, match='--launcher pytorch: RANK'):
+    with pytest.raises(LaunchError, match='--launcher pytorch: RANK'):
         process_rank('pytorch')
     for name, value in dict(RANK='5', WORLD_SIZE='8', LOCAL_RANK='1').items():
         monkeypatch.setenv(name, value)

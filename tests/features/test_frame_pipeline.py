@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
+from tmx_plugin.errors import TmxError
 from tmx_plugin.features.extractor import load_recognizer_config
 from tmx_plugin.features.frame_pipeline import FramePipeline, spatial_transforms, test_pipeline_of
 
@@ -58,7 +59,7 @@ def test_crop_larger_than_the_frames_is_an_error():
     ('nothing.py', 'there is no config file'),
 ])
 def test_configs_that_are_not_there(name, message):
-    with pytest.raises(FileNotFoundError, match=message):
+    with pytest.raises(TmxError, match=message):
         load_recognizer_config(name)
 
 

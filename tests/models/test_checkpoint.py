@@ -124,7 +124,7 @@ def test_converter_lists_differences_from_the_closest_config(golden_dir, repo, t
     found = convert(repo, tmp_path / 'a.pth.tar', tmp_path / 'b.pth')
     assert found.returncode == 1 and not (tmp_path / 'b.pth').exists()
     assert found.stderr.splitlines()[-1].split() == ['missing', 'head.scales.5.scale', '()']
-    assert 'Error: thumos_i3d: ' in found.stderr and 'Traceback' not in found.stderr
+    assert 'released_checkpoint: thumos_i3d: ' in found.stderr and 'Traceback' not in found.stderr
 
 
 def small_model(num_classes=3, **neck):

@@ -200,7 +200,7 @@ def test_videos_in_both_splits_and_other_class_list(check, data):
 def test_cannot_run(check, tool, data, capsys):
     assert check('--cfg-options', 'val_dataloader=None', '--split', 'val')[0] == 2
     assert tool.main(['no_such_config']) == 2
-    assert 'cannot run: LaunchError' in capsys.readouterr().err
+    assert 'check_dataset: There is no config no_such_config' in capsys.readouterr().err
     data.config.write_text('model = dict(')
     assert check()[0] == 2
 

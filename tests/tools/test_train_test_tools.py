@@ -229,7 +229,7 @@ def test_a_missing_data_set_ends_in_one_sentence(place, args):
     assert out.returncode == 1
     assert 'Traceback' not in out.stderr
     last = out.stderr.strip().splitlines()[-1]
-    assert last.startswith('Error: ') and 'data/thumos14' in last
+    assert last.startswith(f'{name}: ') and 'data/thumos14' in last
 
 
 def test_a_checkpoint_of_another_model_is_refused(place, trained):

@@ -15,6 +15,7 @@ from mmengine.structures import InstanceData
 from mmengine.visualization import Visualizer
 
 import tmx_plugin  # noqa: F401  registers
+from tmx_plugin.errors import ConfigError
 from tmx_plugin.visualization import TALVisualizationHook, TALVisualizer
 
 
@@ -133,7 +134,7 @@ def test_hook_takes_what_the_test_tool_sets():
     hook = HOOKS.build(dict(type='TALVisualizationHook', _scope_='mmaction', enable=True,
                             show=False, wait_time=2.0, out_dir='somewhere', interval=5))
     assert hook.interval == 5
-    with pytest.raises(TypeError, match='TALVisualizer'):
+    with pytest.raises(ConfigError, match='TALVisualizer'):
         hook.before_run(SimpleNamespace(visualizer=object()))
     with pytest.raises(ValueError, match='interval'):
         TALVisualizationHook(interval=0)

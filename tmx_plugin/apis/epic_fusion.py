@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..datasets.formats.epic import NOUNS_WITHOUT_INSTANCE, read_class_csv
+from ..errors import ConfigError
 from ..evaluation.functional import round_decimals
 from ..exporters import to_detections
 from ..exporters.epic_submission import NUM_NOUNS, NUM_VERBS
@@ -80,13 +81,13 @@ def fuse_video(verb_model, noun_model, inputs: Tensor, meta: dict, *, verb_weigh
         verb * U + noun, by descending score.
 
     Raises:
-        ValueError: If a weight is not positive, or the models' points do not coincide.
+        ConfigError: If a weight is not positive, or the models' points do not coincide.
     """
     if not (verb_weight > 0 and noun_weight > 0):
-        raise ValueError(f'weights must be positive, got {verb_weight} and {noun_weight}')
+        raise ConfigError(f'weights must be positive, got {verb_weight} and {noun_weight}')
     if verb_model.head.strides != noun_model.head.strides:
-        raise ValueError('the points of the two models do not coincide: levels of strides '
-                         f'{verb_model.head.strides} and {noun_model.head.strides}')
+        raise ConfigError('the points of the two models do not coincide: levels of strides '
+                          f'{verb_model.head.strides} and {noun_model.head.strides}')
     cfg = cfg or noun_model.postprocess_cfg
     verbs, verb_segments, lengths = _points(verb_model, inputs)
     nouns, noun_segments, _ = _points(noun_model, inputs)
@@ -124,14 +125,14 @@ def official_ids(num_classes: int, target: str, names: Optional[Sequence[str]] =
         list[int]: An id a class.
 
     Raises:
-        ValueError: If the ids cannot be told.
+        ConfigError: If the ids cannot be told.
     """
     if class_csv is not None:
         numbers = {key: number for number, key in read_class_csv(class_csv).items()}
         names = list(names or ())
         unknown = [name for name in names if name not in numbers]
         if len(names) != num_classes or unknown:
-            raise ValueError(
+            raise ConfigError(
                 f'{class_csv}: expected the {num_classes} {target}s of the model in it, the config '
                 f'names {len(names)} and of these it lacks {len(unknown)}: {unknown[:5]}')
         return [numbers[name] for name in names]
@@ -141,9 +142,9 @@ def official_ids(num_classes: int, target: str, names: Optional[Sequence[str]] =
     present = [number for number in every if number not in NOUNS_WITHOUT_INSTANCE]
     if target == 'noun' and num_classes == len(present):
         return present
-    raise ValueError(f'the ids of a {target} model with {num_classes} classes (expected '
-                     f'{len(every)}{" or 293" if target == "noun" else ""}) are told only by '
-                     f'EPIC_100_{target}_classes.csv')
+    raise ConfigError(f'the ids of a {target} model with {num_classes} classes (expected '
+                      f'{len(every)}{" or 293" if target == "noun" else ""}) are told only by '
+                      f'EPIC_100_{target}_classes.csv')
 
 
 def action_detections(segments: Tensor, scores: Tensor, labels: Tensor, verb_ids: Sequence[int],

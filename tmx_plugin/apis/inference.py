@@ -7,6 +7,8 @@ import torch
 from mmaction.structures import ActionDataSample
 from torch import nn
 
+from ..errors import DataError
+
 
 def inference_localizer(model: nn.Module,
                         features: Union[np.ndarray, torch.Tensor],
@@ -40,8 +42,8 @@ def inference_localizer(model: nn.Module,
     """
     features = torch.as_tensor(features, dtype=torch.float32)
     if features.ndim != 2:
-        raise ValueError(f'{video_id or "the video"}: expected features (T, C), found shape '
-                         f'{tuple(features.shape)}')
+        raise DataError(f'{video_id or "the video"}: expected features (T, C), found shape '
+                        f'{tuple(features.shape)}')
     sample = ActionDataSample(metainfo=dict(
         video_id=video_id, duration=duration, fps=fps, feature_stride=feature_stride,
         offset_frames=offset_frames, feat_len=len(features)))

@@ -16,6 +16,7 @@ from mmengine.registry import init_default_scope
 
 from ..datasets.annotations import read_class_list
 from ..engine.launch import find_config
+from ..errors import ConfigError, DataError
 from ..exporters import export, to_detections
 from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.files import file_name
@@ -123,7 +124,8 @@ class TALInferencer(BaseInferencer):
             classes = read_class_list(dataset.class_file)
         classes = tuple(classes or (f'class {i}' for i in range(count)))
         if len(classes) != count:
-            raise ValueError(f'the model knows {count} classes, but {len(classes)} names are given')
+            raise ConfigError(
+                f'the model knows {count} classes, but {len(classes)} names are given')
         return classes
 
     # ------------------------------------------------------------------- calls
@@ -137,7 +139,7 @@ class TALInferencer(BaseInferencer):
         names = [name for name, _ in found]
         repeated = {name for name in names if names.count(name) > 1}
         if repeated:
-            raise ValueError(f'several inputs would be called {sorted(repeated)}')
+            raise DataError(f'several inputs would be called {sorted(repeated)}')
         return found
 
     def preprocess(self, inputs: list, batch_size: int = 1, skip_broken: bool = False):
@@ -195,7 +197,7 @@ class TALInferencer(BaseInferencer):
     def _label(self, name: str) -> int:
         if name not in self.classes:
             near = difflib.get_close_matches(name, self.classes)
-            raise ValueError(f'there is no class {name!r}' + (
+            raise ConfigError(f'there is no class {name!r}' + (
                 f'; did you mean {" or ".join(near)}?' if near else ''))
         return self.classes.index(name)
 
@@ -215,7 +217,7 @@ class TALInferencer(BaseInferencer):
             list[np.ndarray]: Timelines, (H, W, 3) uint8 RGB; empty unless asked for.
         """
         if clip and not vis_out_dir:
-            raise ValueError('a preview video needs vis_out_dir, the folder to write it to')
+            raise ConfigError('a preview video needs vis_out_dir, the folder to write it to')
         images = []
         for sample in preds:
             stem = Path(vis_out_dir, file_name(sample.video_id))
@@ -238,8 +240,8 @@ class TALInferencer(BaseInferencer):
 
     def _write_clip(self, sample, path: Path, score_thr: float) -> None:
         if Path(sample.source).suffix.lower() not in VIDEO_SUFFIXES:
-            raise ValueError(f'{sample.source}: a preview can be written of videos only, not of '
-                             'their features')
+            raise DataError(f'{sample.source}: a preview can be written of videos only, not of '
+                            'their features')
         shown = [action for action in self._actions(sample) if action['score'] >= score_thr]
         write_preview(sample.source, shown, path)
 

@@ -30,7 +30,7 @@ def init_localizer(config: Union[str, Path, Config],
         that the checkpoint was trained with, where it says so.
 
     Raises:
-        FileNotFoundError: There is no such config or checkpoint.
+        MissingFileError: There is no such config or checkpoint.
         CheckpointError: The file cannot be read safely or holds no weights.
         CheckpointMismatchError: The checkpoint is for another model; nothing was loaded.
     """

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from ..errors import DataError, MissingFileError, MissingPackageError, TmxError
 from ..models.heads.temporal_maxer_head import TIME_KEYS, flatten_levels
 from ..models.necks.temporal_maxer_neck import level_lengths
 from ..models.task_modules.postprocess import PostProcessCfg, postprocess_video
@@ -28,7 +29,7 @@ def _require(module: str):
     try:
         return __import__(module)
     except ImportError as error:
-        raise ImportError(f'this needs {module}: pip install "tmx_plugin[onnx]"') from error
+        raise MissingPackageError(f'this needs {module}: pip install "tmx_plugin[onnx]"') from error
 
 
 class OnnxGraph(nn.Module):
@@ -78,8 +79,8 @@ def export_onnx(model: nn.Module, path, classes: Optional[tuple] = None,
         float: Largest absolute difference of class logits from the model's.
 
     Raises:
-        ImportError: Without onnx or onnxruntime; names the extra that brings them.
-        RuntimeError: If ONNX Runtime's outputs differ from the model's by more than 1e-4 (for
+        MissingPackageError: Without onnx or onnxruntime; names the extra that brings them.
+        TmxError: If ONNX Runtime's outputs differ from the model's by more than 1e-4 (for
             segments: or a millionth of their time).
     """
     onnx = _require('onnx')
@@ -123,7 +124,7 @@ def _check(graph: OnnxGraph, path) -> float:
             want = want.numpy()
             rtol = RELATIVE_TOLERANCE if name == 'segments' else 0
             if want.shape != got.shape or not np.allclose(got, want, rtol=rtol, atol=TOLERANCE):
-                raise RuntimeError(
+                raise TmxError(
                     f'{path}: at batch {batch} and length {length}, ONNX Runtime gives {name} '
                     f'{got.shape} that differ from the model\'s {want.shape} by more than '
                     f'{TOLERANCE:g}')
@@ -136,7 +137,7 @@ def _session(path):
     try:
         return runtime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
     except Exception as error:  # ONNX Runtime's own, by cause
-        raise ValueError(f'{path}: not readable as an ONNX graph ({error})') from error
+        raise DataError(f'{path}: not readable as an ONNX graph ({error})') from error
 
 
 class OnnxLocalizer:
@@ -147,21 +148,21 @@ class OnnxLocalizer:
         path (str | Path): The .onnx file.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file is not one that :func:`export_onnx` wrote.
+        MissingFileError: If there is no such file.
+        DataError: If the file is not one that :func:`export_onnx` wrote.
     """
 
     backbone = None
 
     def __init__(self, cfg: Config, path) -> None:
         if not Path(path).is_file():
-            raise FileNotFoundError(f'{path}: no such file')
+            raise MissingFileError(f'{path}: no such file')
         self.cfg = cfg
         self.session = _session(path)
         found = tuple(x.name for x in (*self.session.get_inputs(), *self.session.get_outputs()))
         if found != (*INPUTS, *OUTPUTS):
-            raise ValueError(f'{path}: expected the inputs and outputs {(*INPUTS, *OUTPUTS)}, '
-                             f'found {found}')
+            raise DataError(f'{path}: expected the inputs and outputs {(*INPUTS, *OUTPUTS)}, '
+                            f'found {found}')
         self.postprocess_cfg = PostProcessCfg(**(cfg.model.get('test_cfg') or {}))
         self.data_preprocessor = MODELS.build(
             cfg.model.get('data_preprocessor') or dict(type='TALDataPreprocessor'))

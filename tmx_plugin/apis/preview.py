@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..errors import TmxError
 from ..features.video import VideoFrames
 from ..utils.files import atomic_write
 
@@ -29,8 +30,8 @@ def write_preview(video, actions: list, path, max_height: int = 480) -> Path:
         Path: ``path``.
 
     Raises:
-        RuntimeError: If OpenCV cannot write the format.
-        ValueError: If the video cannot be read.
+        TmxError: If OpenCV cannot write the format.
+        DataError: If the video cannot be read.
     """
     frames = VideoFrames(video)
     actions = sorted(actions, key=lambda action: -action['score'])
@@ -41,7 +42,7 @@ def write_preview(video, actions: list, path, max_height: int = 480) -> Path:
     with atomic_write(path, 'wb') as file:
         writer = cv2.VideoWriter(file.name, cv2.VideoWriter_fourcc(*'mp4v'), frames.fps, size)
         if not writer.isOpened():
-            raise RuntimeError(f'{path}: OpenCV cannot write this format here')
+            raise TmxError(f'{path}: OpenCV cannot write this format here')
         for number, frame in enumerate(chain([first], pictures), start=1):
             picture = cv2.resize(frame[..., ::-1], size, interpolation=cv2.INTER_AREA)
             now = (number - 0.5) / frames.fps

@@ -9,6 +9,7 @@ from mmengine.dataset import Compose
 
 from ..datasets.feature_checks import check_side_files
 from ..datasets.feature_io import read_features
+from ..errors import ConfigError, DataError, MissingFileError
 from ..features.clip_features import ClipBackbone
 from ..features.extractor import FeatureExtractor
 from ..features.frame_pipeline import FramePipeline
@@ -25,12 +26,12 @@ class VideoInputs:
         device (str): Where the recognizer runs.
 
     Raises:
-        ValueError: If ``fps`` is not positive.
+        TmxError: If ``fps`` is not positive.
     """
 
     def __init__(self, cfg: Config, fps: Optional[float] = None, device: str = 'cpu') -> None:
         if fps is not None and not fps > 0:
-            raise ValueError(f'fps must be positive, but is {fps}')
+            raise ConfigError(f'fps must be positive, but is {fps}')
         settings = dict(cfg.test_dataloader.dataset)
         # Nothing is read: the data set is asked how it would.
         dataset = DATASETS.build({**settings, 'lazy_init': True})
@@ -60,11 +61,11 @@ class VideoInputs:
         ``frame_pipeline`` of the config is what resizes and crops the frames for it.
 
         Raises:
-            ValueError: If its clips are not those of the config's data set.
+            TmxError: If its clips are not those of the config's data set.
         """
         geometry = backbone.geometry
         if dict(clip_len=geometry.clip_len, stride=geometry.stride) != self._clips():
-            raise ValueError(
+            raise ConfigError(
                 f'the backbone of the model looks at clips of {geometry.clip_len} frames every '
                 f'{geometry.stride}, but the data set of the config says {self._clips()}')
         self.extractor = FeatureExtractor(
@@ -85,12 +86,12 @@ class VideoInputs:
             sample's ``source`` is the path.
 
         Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If the input does not fit the config, or lacks what has to be known.
+            MissingFileError: If there is no such file.
+            TmxError: If the input does not fit the config, or lacks what has to be known.
         """
         name, path = source
         if not path.is_file():
-            raise FileNotFoundError(f'{path}: no such file')
+            raise MissingFileError(f'{path}: no such file')
         results = self._from_video(path) if path.suffix.lower() in VIDEO_SUFFIXES else (
             self._from_features(name, path))
         data = self.pipeline(dict(
@@ -104,15 +105,15 @@ class VideoInputs:
             offset_frames=self.dataset.offset_frames))
         expected, found = self.cfg.model.neck.in_channels, data['inputs'].shape[1]
         if found != expected:
-            raise ValueError(f'{path}: the model takes features of {expected} channels '
-                             f'(neck.in_channels), these have {found}')
+            raise DataError(f'{path}: the model takes features of {expected} channels '
+                            f'(neck.in_channels), these have {found}')
         data['data_samples'].set_metainfo(dict(source=str(path)))
         return data
 
     def _from_video(self, path: Path) -> dict:
         if self.extractor is None:
-            raise ValueError(f'{path}: a video needs the recognizer that makes its features; this '
-                             'model takes extracted features')
+            raise ConfigError(f'{path}: a video needs the recognizer that makes its features; this '
+                              'model takes extracted features')
         features, info = self.extractor(str(path))
         return dict(feature_cache={str(path): features}, fps=info['fps'],
                     duration=info['duration'])
@@ -121,8 +122,8 @@ class VideoInputs:
         side = read_side_file(path) or {}
         fps = side.get('fps') or self.fps
         if fps is None:
-            raise ValueError(f'{path}: has no side file {path.stem}.json that tells the frame rate '
-                             'of the video; give fps')
+            raise DataError(f'{path}: has no side file {path.stem}.json that tells the frame rate '
+                            'of the video; give fps')
         if side:
             check_side_files([dict(video_id=name, feature_paths=[str(path)], fps=self.fps or fps)],
                              feature_stride=self.dataset.feature_stride,

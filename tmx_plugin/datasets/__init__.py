@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Datasets and the transforms they feed."""
+from ..errors import DataError
 from . import transforms  # noqa: F401
 from .epic_kitchens import EpicKitchens100Dataset
-from .errors import DataError
 from .hapt import HAPTDataset
 from .tal_dataset import TALDataset
 from .thumos import MultiThumosDataset, Thumos14Dataset

@@ -17,7 +17,7 @@ from typing import Optional
 
 import numpy as np
 
-from .errors import DataError
+from ..errors import DataError, MissingFileError
 from .text_files import is_finite, read_json, read_text
 
 #: Labels that are neither trained nor evaluated (THUMOS-14 marks doubtful segments so).
@@ -63,7 +63,7 @@ def read_annotations(path, hint: str = '') -> list:
         list[VideoAnnotation]: All videos, in the order of the file.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
         DataError: The file is no json or some value in it is missing, of a wrong type, not
             finite or out of range.
     """
@@ -81,12 +81,12 @@ def read_class_list(path, hint: str = '') -> tuple:
         tuple[str]: Names in the order of the labels.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
         DataError: The list is empty, or has a blank line or a name twice.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(
+        raise MissingFileError(
             f'{path}: the class list (text, one name a line, in the order of the labels) is not '
             f'there. {hint}'.rstrip())
     names = [line.strip() for line in read_text(path).rstrip().splitlines()]
@@ -134,7 +134,7 @@ def canonical_subset(name: str) -> str:
 def _read_database(path, hint: str) -> dict:
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: the annotation file is not there. {hint}'.rstrip())
+        raise MissingFileError(f'{path}: the annotation file is not there. {hint}'.rstrip())
     try:
         content = read_json(path)
     except DataError as error:

@@ -4,6 +4,7 @@ from typing import Optional
 
 from mmaction.registry import DATASETS
 
+from ..errors import ConfigError
 from .tal_dataset import TALDataset
 
 
@@ -37,7 +38,7 @@ class EpicKitchens100Dataset(TALDataset):
                  offset_frames: float = 16, feature_suffix='.npz', filter_gt: bool = True,
                  **kwargs) -> None:
         if target not in ('verb', 'noun'):
-            raise ValueError(f"target must be 'verb' or 'noun', not {target!r}")
+            raise ConfigError(f"target must be 'verb' or 'noun', not {target!r}")
         super().__init__(
             ann_file=ann_file or f'annotations/epic_{target}.json',
             class_file=class_file or f'annotations/{target}_classes.txt',

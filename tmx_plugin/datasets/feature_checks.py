@@ -2,7 +2,7 @@
 """What can be said of feature files without reading them."""
 from pathlib import Path
 
-from .errors import DataError
+from ..errors import DataError
 from .feature_io import peek_shape
 from .text_files import is_finite, read_json
 

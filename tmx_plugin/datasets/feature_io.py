@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .errors import DataError
+from ..errors import ConfigError, DataError, MissingFileError, MissingPackageError
 
 #: Name under which containers (.npz, .h5, pickled or torch-saved dicts) hold the features.
 ARRAY_KEY = 'feats'
@@ -29,21 +29,21 @@ def read_features(path, layout: str = 'tc') -> np.ndarray:
         ``.npz`` files this is a read-only memory map, so that slicing reads just the slice.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
         DataError: The file is damaged, would need code to be run for reading it, or holds
             anything but a matrix of numbers.
     """
     path = Path(path)
     if layout not in ('tc', 'ct'):
-        raise ValueError(f"layout must be 'tc' (time first) or 'ct', not {layout!r}")
+        raise ConfigError(f"layout must be 'tc' (time first) or 'ct', not {layout!r}")
     if path.suffix not in _READERS:
         raise DataError(f'{path}: expected a feature file ending in one of '
                         f'{", ".join(_READERS)}, found {path.suffix!r}')
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: the feature file is not there')
+        raise MissingFileError(f'{path}: the feature file is not there')
     try:
         array = _READERS[path.suffix](path)
-    except (DataError, ModuleNotFoundError):
+    except (DataError, MissingPackageError):
         raise
     except Exception as error:  # damage makes zlib, tokenize and pickle raise all kinds of errors
         raise DataError(f'{path}: expected a whole {path.suffix} file of numbers, found: '
@@ -130,7 +130,7 @@ def _read_h5(path: Path) -> np.ndarray:
     try:
         import h5py
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
+        raise MissingPackageError(
             f'{path}: reading .h5 features needs h5py: pip install "tmx_plugin[h5]"') from error
     with h5py.File(path, 'r') as file:
         names = [name for name in file if isinstance(file[name], h5py.Dataset)]

@@ -12,6 +12,7 @@ from mmaction.registry import DATASETS, TRANSFORMS
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from ..errors import ConfigError, DataError, MissingFileError
 from .annotations import (
     IGNORED_LABELS,
     VideoAnnotation,
@@ -29,7 +30,6 @@ from .checks import (
     stream_findings,
     width_findings,
 )
-from .errors import DataError
 from .feature_checks import check_side_files, peek_sizes
 from .feature_io import read_features
 from .text_files import read_lines
@@ -75,7 +75,7 @@ class TALDataset(BaseDataset):
             :class:`mmengine.dataset.BaseDataset`.
 
     Raises:
-        FileNotFoundError: A file is not there; the message says what to put where.
+        MissingFileError: A file is not there; the message says what to put where.
         DataError: A file is not as described above.
     """
 
@@ -110,14 +110,14 @@ class TALDataset(BaseDataset):
         for name, value in dict(feature_stride=feature_stride, sample_stride=sample_stride,
                                 fps=1 if fps is None else fps).items():
             if not 0 < value < float('inf'):
-                raise ValueError(f'{name} must be positive, not {value!r}')
+                raise ConfigError(f'{name} must be positive, not {value!r}')
         if channels is not None and len(channels) != 2:
-            raise ValueError(f'channels must be two numbers LOW, HIGH, not {channels!r}')
+            raise ConfigError(f'channels must be two numbers LOW, HIGH, not {channels!r}')
         for name, value in dict(feature_prefix=feature_prefix,
                                 feature_suffix=feature_suffix).items():
             if isinstance(value, dict) and set(value) != set(data_prefix or ()):
-                raise ValueError(f'{name} must have the keys of data_prefix, '
-                                 f'{_or(data_prefix or ())}, not {_or(value)}')
+                raise ConfigError(f'{name} must have the keys of data_prefix, '
+                                  f'{_or(data_prefix or ())}, not {_or(value)}')
         self.subset = (subset, ) if isinstance(subset, str) else tuple(subset)
         self.feature_stride = feature_stride
         self.offset_frames = offset_frames
@@ -222,7 +222,7 @@ class TALDataset(BaseDataset):
             return set(self.block_list)
         path = Path(self.block_list)
         if not path.is_file():
-            raise FileNotFoundError(f'{path}: the block list (one video a line) is not there')
+            raise MissingFileError(f'{path}: the block list (one video a line) is not there')
         return set(read_lines(path))
 
     def _to_info(self, video: VideoAnnotation) -> dict:
@@ -259,7 +259,7 @@ class TALDataset(BaseDataset):
         count = f'{len(absent)} of {len(data_list)} videos of subset {_or(self.subset)}'
         if self.missing == 'error':
             files = some([f'{path} (video {name!r})' for name, path in absent.items()])
-            raise FileNotFoundError(
+            raise MissingFileError(
                 f'{self.ann_file}: the features of {count} are not there: {files}. {self.HINT} '
                 "Or set missing='skip' to go on without these videos.")
         print_log(f'Going on without {count}, whose features are not there: '
@@ -310,7 +310,7 @@ class TALDataset(BaseDataset):
     def set_epoch(self, epoch: int, seed: int = 0) -> None:
         """Choose the random draws of the coming epoch, in running worker processes too."""
         if epoch < 0 or seed < 0:
-            raise ValueError(f'epoch and seed must not be negative: {epoch}, {seed}')
+            raise ConfigError(f'epoch and seed must not be negative: {epoch}, {seed}')
         self._draw_state.copy_(torch.tensor([seed, epoch]))
 
     def get_cat_ids(self, idx: int) -> list:
@@ -325,7 +325,7 @@ class TALDataset(BaseDataset):
 
 def _check_choice(name: str, value, choices) -> None:
     if value not in choices:
-        raise ValueError(f'{name} must be {_or(choices)}, not {value!r}')
+        raise ConfigError(f'{name} must be {_or(choices)}, not {value!r}')
 
 
 def _or(names) -> str:

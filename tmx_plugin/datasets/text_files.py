@@ -4,20 +4,20 @@ import json
 import math
 from pathlib import Path
 
-from .errors import FormatError
+from ..errors import FormatError, MissingFileError
 
 
 def read_text(path, *, allow_empty: bool = False) -> str:
     """Text of a UTF-8 file (a byte order mark is skipped).
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        MissingFileError: If there is no such file.
         FormatError: If it is not text, or empty and ``allow_empty`` is not set.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: the file is not there'
-                                + (' (it is a folder)' if path.is_dir() else ''))
+        raise MissingFileError(f'{path}: the file is not there'
+                               + (' (it is a folder)' if path.is_dir() else ''))
     try:
         text = path.read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
@@ -32,7 +32,7 @@ def read_json(path):
     """Content of a json file.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        MissingFileError: If there is no such file.
         FormatError: If the file is empty, cut off, not json, or has a key twice.
     """
     text = read_text(path)

@@ -1,27 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tools/train.py and tools/test.py share: from a config's path to a finished run."""
-import json
 import os
-import sys
-import time
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Optional
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
-from tmx_plugin.datasets.errors import DataError
-from tmx_plugin.models.checkpoint import CheckpointError
-
-
-class LaunchError(RuntimeError):
-    """Something the user asked for that cannot be done, in one sentence."""
-
-
-#: Errors whose message says what is wrong and what to do; a traceback would only hide it.
-EXPLAINED_ERRORS = (LaunchError, DataError, CheckpointError, FileNotFoundError)
+from ..errors import ConfigError, LaunchError, TmxError
 
 
 def find_config(name: str, root: Path) -> Path:
@@ -46,6 +33,25 @@ def find_config(name: str, root: Path) -> Path:
                       f'{", ".join(path.stem for path in known)}.')
 
 
+def read_config(name: str, root: Path, cfg_options: Optional[dict] = None) -> Config:
+    """Read the config that :func:`find_config` finds, with the options of a command line.
+
+    Raises:
+        LaunchError: There is no such config.
+        ConfigError: It cannot be read, or an option does not fit it.
+    """
+    path = find_config(name, root)
+    try:
+        cfg = Config.fromfile(path)
+        cfg.merge_from_dict(cfg_options or {})
+    except TmxError:
+        raise
+    except Exception as error:  # a config is a program
+        raise ConfigError(f'{path}: expected a config, found {type(error).__name__}: {error}'
+                          ) from error
+    return cfg
+
+
 def load_config(args, root: Path) -> Config:
     """Read a config and apply the options that training and testing have in common.
 
@@ -58,9 +64,7 @@ def load_config(args, root: Path) -> Config:
         Config: With ``work_dir`` (option, else config, else ``work_dirs/CONFIG_NAME``) and
         ``launcher`` set.
     """
-    cfg = Config.fromfile(find_config(args.config, root))
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config, root, args.cfg_options)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
@@ -107,35 +111,3 @@ def build_runner(cfg: Config) -> Runner:
         from mmaction.registry import RUNNERS
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)
-
-
-def run(action: Callable[[], None]) -> int:
-    """Run and return the exit status, turning errors that explain themselves into a sentence.
-
-    Args:
-        action (Callable): Builds a runner and runs it.
-
-    Returns:
-        int: 0, or 1 after such an error. Others keep their traceback.
-    """
-    try:
-        action()
-    except EXPLAINED_ERRORS as error:
-        message = f'Error: {error}'
-        if is_main_process():
-            print(message, file=sys.stderr, flush=True)
-        _report_to_torchrun(message)
-        return 1
-    finally:
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
-    return 0
-
-
-def _report_to_torchrun(message: str, file: Optional[str] = None) -> None:
-    """Give torchrun the sentence to end with, in place of advice on how to get a traceback."""
-    file = file or os.environ.get('TORCHELASTIC_ERROR_FILE')
-    if file:
-        content = dict(message=dict(message=message, extraInfo=dict(
-            py_callstack=message, timestamp=str(int(time.time())))))
-        Path(file).write_text(json.dumps(content), encoding='utf-8')

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tmx_plugin.exporters import to_detections, write_activitynet
 
+from ..errors import ConfigError, DataError
 from .functional import SegmentTable, average_precision, clean_ground_truth, topk_recall
 from .functional.rounding import round_decimals
 
@@ -58,9 +59,9 @@ class TALMetric(BaseMetric):
         if isinstance(tiou_thresholds, (int, float)):
             tiou_thresholds = [tiou_thresholds]
         if not len(tiou_thresholds) or not all(0 < t <= 1 for t in tiou_thresholds):
-            raise ValueError(f'tiou_thresholds must be in (0, 1], got {tiou_thresholds}')
+            raise ConfigError(f'tiou_thresholds must be in (0, 1], got {tiou_thresholds}')
         if not all(k >= 1 for k in recall_top_k):
-            raise ValueError(f'recall_top_k must be positive, got {recall_top_k}')
+            raise ConfigError(f'recall_top_k must be positive, got {recall_top_k}')
         self.tiou_thresholds = [float(t) for t in tiou_thresholds]
         self.round_results = round_results
         self.recall_top_k = list(recall_top_k)
@@ -75,7 +76,7 @@ class TALMetric(BaseMetric):
             data_samples (Sequence[dict | ActionDataSample]): As described for the class.
 
         Raises:
-            KeyError: If a data sample lacks what the metric needs.
+            ConfigError: If a data sample lacks what the metric needs.
         """
         for sample in data_samples:
             if isinstance(sample, BaseDataElement):
@@ -83,8 +84,9 @@ class TALMetric(BaseMetric):
             needed = ('video_id', 'gt_segments_sec', 'gt_segment_labels', 'pred_instances')
             lacking = [key for key in needed if key not in sample]
             if lacking:
-                raise KeyError(f'video {sample.get("video_id")!r}: expected {", ".join(needed)} in '
-                               f'the data sample, {", ".join(lacking)} not found')
+                raise ConfigError(
+                    f'video {sample.get("video_id")!r}: expected {", ".join(needed)} in the data '
+                    f'sample, {", ".join(lacking)} not found')
             pred = sample['pred_instances']
             segments, scores = (_to_numpy(pred[key]) for key in ('segments', 'scores'))
             if self.round_results:
@@ -105,7 +107,7 @@ class TALMetric(BaseMetric):
             dict[str, float]: ``average_mAP``, ``mAP@0.5`` ... in percent.
 
         Raises:
-            ValueError: If there is no ground truth at all, or a video comes twice.
+            DataError: If there is no ground truth at all, or a video comes twice.
         """
         self._check(results)
         if self.out_file:
@@ -129,19 +131,19 @@ class TALMetric(BaseMetric):
         seen = set()
         for result in results:
             if result['video_id'] in seen:
-                raise ValueError(f'video {result["video_id"]!r}: expected to be evaluated once, '
-                                 'found twice')
+                raise DataError(f'video {result["video_id"]!r}: expected to be evaluated once, '
+                                'found twice')
             seen.add(result['video_id'])
         for result in results:
             for key in ('segments', 'scores'):
                 if not np.isfinite(result[key]).all():
-                    raise ValueError(f'video {result["video_id"]!r}: expected finite numbers as '
-                                     f'predicted {key}, found NaN or infinity')
+                    raise DataError(f'video {result["video_id"]!r}: expected finite numbers as '
+                                    f'predicted {key}, found NaN or infinity')
         if not any((result['gt_segments'][:, 1] > result['gt_segments'][:, 0]).any()
                    for result in results):
             meta = self.dataset_meta or {}
             names = list(meta.get('classes', ()))
-            raise ValueError(
+            raise DataError(
                 f'no ground truth to evaluate on: {len(results)} videos'
                 f'{_some([result["video_id"] for result in results])} of subset '
                 f'{meta.get("subset", "(see the dataset)")} hold no segment with end > start of '
@@ -151,8 +153,8 @@ class TALMetric(BaseMetric):
     def _classes(self) -> Sequence[str]:
         classes = (self.dataset_meta or {}).get('classes')
         if not classes:
-            raise ValueError('class names are needed: expected `classes` in the metainfo of the '
-                             f'dataset, found {self.dataset_meta}')
+            raise ConfigError('class names are needed: expected `classes` in the metainfo of the '
+                              f'dataset, found {self.dataset_meta}')
         return classes
 
     def _write(self, results: list) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from tmx_plugin.utils.files import atomic_write
 
+from ..errors import DataError
+
 
 def to_detections(segments, scores, labels, classes) -> list:
     """One video's predictions as the list that all exporters take.
@@ -54,21 +56,21 @@ def read_activitynet(path) -> dict:
         dict: ``{video: [{'label': str, 'score': float, 'segment': [start, end]}]}``, seconds.
 
     Raises:
-        ValueError: If the file is not of this format; says where, what was expected and found.
+        DataError: If the file is not of this format; says where, what was expected and found.
     """
     try:
         content = json.loads(Path(path).read_text('utf-8'))
     except ValueError as error:
-        raise ValueError(f'{path}: expected json, found {error}') from error
+        raise DataError(f'{path}: expected json, found {error}') from error
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict):
-        raise ValueError(f'{path}: expected "results", an object with a list per video')
+        raise DataError(f'{path}: expected "results", an object with a list per video')
     return {video: _checked(items, f'{path}: video {video!r}') for video, items in results.items()}
 
 
 def _checked(items, where: str) -> list:
     if not isinstance(items, list):
-        raise ValueError(f'{where}: expected a list of detections, found {type(items).__name__}')
+        raise DataError(f'{where}: expected a list of detections, found {type(items).__name__}')
     result = []
     for number, item in enumerate(items):
         segment = item.get('segment') if isinstance(item, dict) else None
@@ -76,8 +78,8 @@ def _checked(items, where: str) -> list:
                 and all(is_number(x) for x in [*segment, item.get('score')])
                 and isinstance(item.get('label'), str))
         if not good:
-            raise ValueError(f'{where}: expected label, score and segment [start, end] in '
-                             f'detection {number}, found {item!r:.200}')
+            raise DataError(f'{where}: expected label, score and segment [start, end] in '
+                            f'detection {number}, found {item!r:.200}')
         result.append(dict(label=item['label'], score=float(item['score']),
                            segment=[float(x) for x in segment]))
     return result

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tmx_plugin.utils.files import atomic_write
 
+from ..errors import DataError
 from .activitynet import is_number
 
 NUM_VERBS, NUM_NOUNS = 97, 300
@@ -33,7 +34,7 @@ def write_epic_submission(detections: dict, path, *, sls_pt: int, sls_tl: int,
         Path: ``path``.
 
     Raises:
-        ValueError: See :func:`validate_epic_submission`; nothing is written.
+        DataError: See :func:`validate_epic_submission`; nothing is written.
     """
     content = dict(HEADER, sls_pt=sls_pt, sls_tl=sls_tl, sls_td=sls_td, results={
         video: [_entry(video, item) for item in items] for video, items in detections.items()})
@@ -50,11 +51,11 @@ def validate_epic_submission(content: dict) -> None:
         content (dict): What the json file holds.
 
     Raises:
-        ValueError: With all that is wrong (the first 20 places), each with video, detection and
+        DataError: With all that is wrong (the first 20 places), each with video, detection and
             field, what was expected and what was found.
     """
     if not isinstance(content, dict):
-        raise ValueError(f'expected an object, found {type(content).__name__}')
+        raise DataError(f'expected an object, found {type(content).__name__}')
     problems = [f'{key}: expected {value!r}, found {content.get(key)!r}'
                 for key, value in HEADER.items() if content.get(key) != value]
     problems += [f'{key}: expected an integer from 0 to 5, found {content.get(key)!r}'
@@ -75,14 +76,14 @@ def validate_epic_submission(content: dict) -> None:
             problems += [f'{video}, detection {number}: {text}' for text in _entry_problems(item)]
     if problems:
         more = [f'... and {len(problems) - MAX_SHOWN} more'] if len(problems) > MAX_SHOWN else []
-        raise ValueError('\n'.join(['not a valid submission:', *problems[:MAX_SHOWN], *more]))
+        raise DataError('\n'.join(['not a valid submission:', *problems[:MAX_SHOWN], *more]))
 
 
 def _entry(video: str, item: dict) -> dict:
     match = re.fullmatch(r'(\d+),(\d+)', item['label'])
     if not match:
-        raise ValueError(f'video {video}: expected a label "V,N" with the numbers of verb and '
-                         f'noun, found {item["label"]!r}')
+        raise DataError(f'video {video}: expected a label "V,N" with the numbers of verb and '
+                        f'noun, found {item["label"]!r}')
     verb, noun = map(int, match.groups())
     return dict(verb=verb, noun=noun, action=f'{verb},{noun}', score=item['score'],
                 segment=list(item['segment']))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tmx_plugin.utils.files import file_name
 
+from ..errors import ConfigError, DataError
 from .activitynet import write_activitynet
 from .csv_table import write_csv
 from .epic_submission import write_epic_submission
@@ -47,10 +48,10 @@ def export(detections: dict, folder, format: str, name: str = 'predictions', **o
         list[Path]: The files written.
 
     Raises:
-        ValueError: An unknown format, or two videos whose file would be the same.
+        TmxError: An unknown format, or two videos whose file would be the same.
     """
     if format not in FORMATS:
-        raise ValueError(f'unknown format {format!r}: expected one of {", ".join(FORMATS)}')
+        raise ConfigError(f'unknown format {format!r}: expected one of {", ".join(FORMATS)}')
     write, suffix, per_video = FORMATS[format]
     if not per_video:
         return [write(detections, Path(folder) / f'{name}{suffix}', **options)]
@@ -58,7 +59,7 @@ def export(detections: dict, folder, format: str, name: str = 'predictions', **o
     for video in detections:
         path = Path(folder) / f'{file_name(video)}{suffix}'
         if path in paths:
-            raise ValueError(
+            raise DataError(
                 f'videos {paths[path]!r} and {video!r} would both be written to {path}')
         paths[path] = video
     return [write(detections[video], path, **options) for path, video in paths.items()]

@@ -14,6 +14,8 @@ from xml.etree import ElementTree
 
 from tmx_plugin.utils.files import atomic_write
 
+from ..errors import ConfigError
+
 CONTROL, OBJECT, TYPE = 'videoLabels', 'video', 'timelinelabels'
 
 
@@ -33,7 +35,7 @@ def write_label_studio(detections: dict, path, *, frame_rate: float,
         Path: ``path``.
 
     Raises:
-        ValueError: If ``frame_rate`` is not a positive number.
+        ConfigError: If ``frame_rate`` is not a positive number.
     """
     _check_rate(frame_rate)
     urls = video_urls or {}
@@ -53,7 +55,7 @@ def label_studio_config(labels: Sequence[str], frame_rate: float) -> str:
         frame_rate (float): Frames a second.
 
     Raises:
-        ValueError: If ``frame_rate`` is not a positive number.
+        ConfigError: If ``frame_rate`` is not a positive number.
     """
     _check_rate(frame_rate)
     view = ElementTree.Element('View')
@@ -87,5 +89,5 @@ def _prediction(video: str, items: list, rate: float) -> dict:
 
 def _check_rate(rate: float) -> None:
     if not (isinstance(rate, (int, float)) and math.isfinite(rate) and rate > 0):
-        raise ValueError('expected the frameRate of the labelling configuration as a positive '
-                         f'number of frames a second, got {rate!r}')
+        raise ConfigError('expected the frameRate of the labelling configuration as a positive '
+                          f'number of frames a second, got {rate!r}')

@@ -9,7 +9,7 @@ from typing import Callable, Optional
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import distributed
 
-from ..engine.launch import LaunchError
+from ..errors import LaunchError
 from .extractor import FeatureExtractor
 from .storage import is_complete, write_features
 

@@ -11,6 +11,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from ..errors import ConfigError
 from .geometry import ClipGeometry
 from .weights import load_recognizer_weights
 
@@ -106,8 +107,8 @@ class ClipBackbone(BaseModule):
             ``init_weights()``.
 
     Raises:
-        TypeError: If ``recognizer`` builds something else than a 2D or 3D recognizer.
-        ValueError: If a number of frames or clips is not positive, or the recognizer takes
+        ConfigError: If ``recognizer`` builds something else than a 2D or 3D recognizer.
+        ConfigError: If a number of frames or clips is not positive, or the recognizer takes
             something else than RGB frames.
     """
 
@@ -124,18 +125,18 @@ class ClipBackbone(BaseModule):
         cfg = _as_recognizer(recognizer)
         self.recognizer = MODELS.build(cfg)
         if not isinstance(self.recognizer, (Recognizer2D, Recognizer3D)):
-            raise TypeError('the recognizer must be a Recognizer2D or Recognizer3D, but '
-                            f'{cfg["type"]!r} builds a {type(self.recognizer).__name__}')
+            raise ConfigError('the recognizer must be a Recognizer2D or Recognizer3D, but '
+                              f'{cfg["type"]!r} builds a {type(self.recognizer).__name__}')
         channels = getattr(self.recognizer.data_preprocessor, 'mean', torch.empty(3)).numel()
         if channels not in (1, 3):
-            raise ValueError(f'the recognizer takes {channels} channels a frame, as of optical '
-                             'flow; features are made of RGB frames only')
+            raise ConfigError(f'the recognizer takes {channels} channels a frame, as of optical '
+                              'flow; features are made of RGB frames only')
         fixed = fixed_clip_length(cfg['backbone'])
         self.is_2d = isinstance(self.recognizer, Recognizer2D)
         self.per_frame = self.is_2d and fixed is None and not self.recognizer.with_neck
         self.geometry = ClipGeometry(clip_len, stride, frames_per_clip or fixed)
         if batch_size < 1:
-            raise ValueError(f'batch_size must be at least 1, but is {batch_size}')
+            raise ConfigError(f'batch_size must be at least 1, but is {batch_size}')
         self.batch_size = batch_size
         self.frozen = frozen
         self.checkpoint = checkpoint

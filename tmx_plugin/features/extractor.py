@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
+from ..errors import ConfigError, MissingFileError, MissingPackageError
 from .clip_features import ClipBackbone
 from .frame_pipeline import FramePipeline
 from .video import VideoFrames
@@ -19,14 +20,14 @@ def load_recognizer_config(config: Union[str, Path, Config]) -> Config:
     """A recognizer's config: a file, ``mmaction::recognition/...``, or a config already.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it does not describe a recognizer.
+        MissingFileError: If there is no such file.
+        ConfigError: If it does not describe a recognizer.
     """
     if not isinstance(config, Config):
         config = Config.fromfile(_config_file(str(config)))
     if 'backbone' not in config.get('model', {}):
-        raise ValueError(f'{config.filename}: expected a recognizer, i.e. a config whose model '
-                         'has a backbone')
+        raise ConfigError(f'{config.filename}: expected a recognizer, i.e. a config whose model '
+                          'has a backbone')
     return config
 
 
@@ -40,12 +41,12 @@ def _config_file(name: str) -> str:
     if scoped:
         spec = importlib.util.find_spec(package)
         if spec is None:
-            raise FileNotFoundError(f'{name}: the package {package} is not installed')
+            raise MissingPackageError(f'{name}: the package {package} is not installed')
         path = Path(spec.origin).with_name('.mim') / 'configs' / inner
         path = path.with_name(path.name.removesuffix('.py') + '.py')
     if not path.is_file():
-        raise FileNotFoundError(f'{name}: there is no config file {path}; those that MMAction2 '
-                                'brings are named like mmaction::recognition/tsn/NAME.py')
+        raise MissingFileError(f'{name}: there is no config file {path}; those that MMAction2 '
+                               'brings are named like mmaction::recognition/tsn/NAME.py')
     return str(path)
 
 
@@ -60,7 +61,7 @@ class FeatureExtractor:
         checkpoint_hash (str, optional): SHA-256 of its weights, for the record.
 
     Raises:
-        ValueError: If ``fps`` is not positive.
+        ConfigError: If ``fps`` is not positive.
 
     Examples:
         >>> extractor = FeatureExtractor.from_config(
@@ -74,7 +75,7 @@ class FeatureExtractor:
                  fps: Optional[float] = None, recognizer: Optional[str] = None,
                  checkpoint_hash: Optional[str] = None) -> None:
         if fps is not None and not fps > 0:
-            raise ValueError(f'fps must be positive, but is {fps}')
+            raise ConfigError(f'fps must be positive, but is {fps}')
         self.backbone = backbone
         self.pipeline = pipeline
         self.fps = fps
@@ -141,7 +142,7 @@ class FeatureExtractor:
             :attr:`settings`.
 
         Raises:
-            ValueError: If the video cannot be read to its end.
+            DataError: If the video cannot be read to its end.
         """
         frames = video if isinstance(video, VideoFrames) else self.open(video)
         features, done = None, 0

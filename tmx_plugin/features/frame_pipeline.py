@@ -6,6 +6,8 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 
+from ..errors import ConfigError
+
 # Parts of MMAction2's test pipelines that choose, read or pack frames, which the sliding
 # window does itself.
 _NOT_SPATIAL = ('Init', 'Decode', 'SampleFrames', 'UniformSample', 'FormatShape', 'Pack')
@@ -45,7 +47,7 @@ def test_pipeline_of(cfg: Config) -> Sequence[dict]:
     """The test (else validation) pipeline of a recognizer's config.
 
     Raises:
-        ValueError: If the config has none.
+        ConfigError: If the config has none.
     """
     for loader in ('test_dataloader', 'val_dataloader'):
         pipeline = (cfg.get(loader) or {}).get('dataset', {}).get('pipeline')
@@ -54,8 +56,8 @@ def test_pipeline_of(cfg: Config) -> Sequence[dict]:
     for name in ('test_pipeline', 'val_pipeline'):
         if cfg.get(name):
             return cfg[name]
-    raise ValueError(f'{cfg.filename or "the config"}: has neither test_dataloader nor '
-                     'test_pipeline, so how to resize frames is unknown')
+    raise ConfigError(f'{cfg.filename or "the config"}: has neither test_dataloader nor '
+                      'test_pipeline, so how to resize frames is unknown')
 
 
 class FramePipeline:
@@ -77,7 +79,7 @@ class FramePipeline:
         """Args: frames ``(f, H, W, 3)`` uint8 RGB. Returns: ``(f, h, w, 3)`` uint8 RGB.
 
         Raises:
-            ValueError: If a crop is larger than the frames.
+            ConfigError: If a crop is larger than the frames.
         """
         results = dict(imgs=list(frames), original_shape=frames.shape[1:3],
                        img_shape=frames.shape[1:3], modality='RGB', num_clips=1,
@@ -86,7 +88,7 @@ class FramePipeline:
             results = transform(results)
             found = results['imgs'][0].shape[:2]
             if tuple(found) != tuple(results['img_shape']):
-                raise ValueError(
+                raise ConfigError(
                     f'{transform}: gives frames of {found} where {results["img_shape"]} is '
                     f'expected, from frames of {frames.shape[1:3]}: is the crop too large?')
         return np.stack(results['imgs'])

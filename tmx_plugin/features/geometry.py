@@ -5,6 +5,8 @@ from typing import Optional
 
 import numpy as np
 
+from ..errors import ConfigError
+
 
 @dataclass(frozen=True)
 class ClipGeometry:
@@ -20,7 +22,7 @@ class ClipGeometry:
             sees, spread evenly; None means all of them.
 
     Raises:
-        ValueError: If one of them is not positive.
+        ConfigError: If one of them is not positive.
 
     Examples:
         >>> geometry = ClipGeometry(clip_len=16, stride=4)
@@ -38,7 +40,7 @@ class ClipGeometry:
         for name in ('clip_len', 'stride', 'frames_per_clip'):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ValueError(f'{name} must be at least 1, but is {value}')
+                raise ConfigError(f'{name} must be at least 1, but is {value}')
 
     @property
     def offset_frames(self) -> float:

@@ -6,6 +6,7 @@ from typing import Optional
 
 import numpy as np
 
+from ..errors import DataError, MissingFileError
 from ..utils.files import atomic_write
 
 VIDEO_SUFFIXES = ('.mp4', '.mkv', '.avi', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.flv',
@@ -25,8 +26,8 @@ def find_files(source: str, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> list[
         and path of each. Files of a list need not exist.
 
     Raises:
-        FileNotFoundError: If ``source`` is not there, or a folder holds no such file.
-        ValueError: If two files have the same name, so that one output would be the other's.
+        MissingFileError: If ``source`` is not there, or a folder holds no such file.
+        DataError: If two files have the same name, so that one output would be the other's.
     """
     root = Path(source)
     if root.is_dir():
@@ -34,10 +35,10 @@ def find_files(source: str, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> list[
                        if path.suffix.lower() in suffixes and path.is_file()
                        and not path.name.startswith('.'))  # nor what a killed process left
         if not paths:
-            raise FileNotFoundError(f'{root}: holds no file ending in {", ".join(suffixes)}')
+            raise MissingFileError(f'{root}: holds no file ending in {", ".join(suffixes)}')
         found = [(path.relative_to(root).with_suffix('').as_posix(), path) for path in paths]
     elif not root.is_file():
-        raise FileNotFoundError(f'{root}: no such file or folder')
+        raise MissingFileError(f'{root}: no such file or folder')
     elif root.suffix == '.txt':
         lines = [line.strip() for line in root.read_text(encoding='utf-8').splitlines()]
         paths = [root.parent / line if (root.parent / line).is_file() else Path(line)
@@ -48,8 +49,8 @@ def find_files(source: str, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> list[
     seen = {}
     for name, path in found:
         if seen.setdefault(name, path) != path:
-            raise ValueError(f'{seen[name]} and {path} would both be called {name!r}; rename '
-                             'one, or give them separately')
+            raise DataError(f'{seen[name]} and {path} would both be called {name!r}; rename '
+                            'one, or give them separately')
     return list(dict(found).items())
 
 
@@ -72,7 +73,7 @@ def read_side_file(path: Path) -> Optional[dict]:
     """What the side file of a feature file says; None without one.
 
     Raises:
-        ValueError: If it is not json.
+        DataError: If it is not json.
     """
     side = Path(path).with_suffix('.json')
     if not side.is_file():
@@ -80,7 +81,7 @@ def read_side_file(path: Path) -> Optional[dict]:
     try:
         return json.loads(side.read_text(encoding='utf-8'))
     except json.JSONDecodeError as error:
-        raise ValueError(f'{side}: not readable as json ({error})') from error
+        raise DataError(f'{side}: not readable as json ({error})') from error
 
 
 def is_complete(path: Path, settings: dict) -> bool:
@@ -90,7 +91,7 @@ def is_complete(path: Path, settings: dict) -> bool:
         bool: False where the file or its side file is missing, or they do not fit each other.
 
     Raises:
-        ValueError: If the features are complete but were made with other settings.
+        DataError: If the features are complete but were made with other settings.
     """
     info = read_side_file(path)
     if info is None or not path.is_file():
@@ -101,6 +102,6 @@ def is_complete(path: Path, settings: dict) -> bool:
     differing = [f'{key} {info.get(key)!r} (now {value!r})'
                  for key, value in settings.items() if info.get(key) != value]
     if differing:
-        raise ValueError(f'{path}: exists, made with {", ".join(differing)}; choose another '
-                         'folder or overwrite')
+        raise DataError(f'{path}: exists, made with {", ".join(differing)}; choose another '
+                        'folder or overwrite')
     return True

@@ -13,6 +13,7 @@ from typing import Optional
 import cv2
 import numpy as np
 
+from ..errors import DataError, MissingPackageError
 from .geometry import resample_indices
 
 
@@ -20,8 +21,8 @@ def _decord():
     try:
         import decord
     except ImportError as error:
-        raise ImportError('reading videos needs decord: pip install "tmx_plugin[video]"'
-                          ) from error
+        raise MissingPackageError('reading videos needs decord: pip install "tmx_plugin[video]"'
+                                  ) from error
     return decord
 
 
@@ -40,8 +41,8 @@ class VideoFrames:
         duration (float): Seconds.
 
     Raises:
-        ImportError: Without decord; names the extra that brings it.
-        ValueError: If the file is no video that can be read, or has no frames.
+        MissingPackageError: Without decord; names the extra that brings it.
+        DataError: If the file is no video that can be read, or has no frames.
     """
 
     def __init__(self, path: str, fps: Optional[float] = None) -> None:
@@ -52,11 +53,11 @@ class VideoFrames:
             self.source_frames = len(index)
             self.source_fps = float(index.get_avg_fps())
         except Exception as error:  # decord raises its own and RuntimeError, by cause
-            raise ValueError(f'{self.path}: cannot be read as a video ({_first_line(error)})'
-                             ) from error
+            raise DataError(f'{self.path}: cannot be read as a video ({_first_line(error)})'
+                            ) from error
         if self.source_frames < 1 or not self.source_fps > 0:
-            raise ValueError(f'{self.path}: {self.source_frames} frames at {self.source_fps} '
-                             'frames a second; expected a video with frames')
+            raise DataError(f'{self.path}: {self.source_frames} frames at {self.source_fps} '
+                            'frames a second; expected a video with frames')
         self.fps = float(fps or self.source_fps)
         self.duration = self.source_frames / self.source_fps
         # How often each frame of the file is shown, 0 for those that are left out.
@@ -83,7 +84,7 @@ class VideoFrames:
         decoded once.
 
         Raises:
-            ValueError: If the file breaks off before its last frame.
+            DataError: If the file breaks off before its last frame.
         """
         frames = self._decode()
         with ThreadPoolExecutor(max_workers=1) as pool:
@@ -100,8 +101,8 @@ class VideoFrames:
             if ok and repeats:
                 ok, frame = capture.retrieve()
             if not ok:
-                raise ValueError(f'{self.path}: breaks off at frame {number} of '
-                                 f'{self.source_frames}')
+                raise DataError(f'{self.path}: breaks off at frame {number} of '
+                                f'{self.source_frames}')
             if repeats:
                 frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
                 for _ in range(repeats):

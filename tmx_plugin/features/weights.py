@@ -8,6 +8,7 @@ import torch
 from mmengine.logging import print_log
 from torch import nn
 
+from ..errors import CheckpointMismatchError, MissingFileError
 from ..models.checkpoint import load_checkpoint_file
 
 
@@ -15,7 +16,7 @@ def local_checkpoint(checkpoint: str) -> Path:
     """Path of a checkpoint; a URL is downloaded to torch's hub folder, once.
 
     Raises:
-        FileNotFoundError: If it is a path at which there is no file.
+        MissingFileError: If it is a path at which there is no file.
     """
     if str(checkpoint).startswith(('http://', 'https://')):
         path = Path(torch.hub.get_dir(), 'checkpoints', os.path.basename(str(checkpoint)))
@@ -24,7 +25,7 @@ def local_checkpoint(checkpoint: str) -> Path:
             torch.hub.download_url_to_file(str(checkpoint), str(path))
         return path
     if not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'{checkpoint}: no such checkpoint')
+        raise MissingFileError(f'{checkpoint}: no such checkpoint')
     return Path(checkpoint)
 
 
@@ -46,7 +47,7 @@ def load_recognizer_weights(recognizer: nn.Module, checkpoint: str) -> None:
 
     Raises:
         CheckpointError: If the file cannot be read safely.
-        ValueError: If not one tensor of the recognizer is in the file, e.g. because it is
+        CheckpointMismatchError: If not one tensor of the recognizer is in the file, e.g. because it is
             another architecture's.
     """
     path = local_checkpoint(checkpoint)
@@ -57,7 +58,7 @@ def load_recognizer_weights(recognizer: nn.Module, checkpoint: str) -> None:
     usable = {key: value for key, value in state.items()
               if key in own and own[key].shape == value.shape}
     if own and not usable:
-        raise ValueError(
+        raise CheckpointMismatchError(
             f'{path}: holds none of the weights of the recognizer, which expects names such as '
             f'{sorted(own)[:3]} and finds {sorted(state)[:3]}')
     missing = sorted(set(own) - set(usable))

@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ..datasets.formats.epic import NOUNS_WITHOUT_INSTANCE
+from ..errors import CheckpointError, CheckpointMismatchError, MissingFileError
 
 #: (pattern, replacement) from the reference's key to ours, tried in order.
 _KEY_RULES: dict[str, list[tuple[str, str]]] = {
@@ -40,24 +41,16 @@ _KEY_RULES: dict[str, list[tuple[str, str]]] = {
 _ORIGINAL_NORM_EPS = 1e-5
 
 
-class CheckpointError(ValueError):
-    """A file is not a checkpoint, or not one that can be used here."""
-
-
-class CheckpointMismatchError(CheckpointError):
-    """A checkpoint does not fit the model it is loaded into."""
-
-
 def load_checkpoint_file(path) -> dict:
     """Read a checkpoint without running any code that it may contain.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
         CheckpointError: It is not a checkpoint, or holds objects other than tensors and plain data.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'There is no checkpoint {path}.')
+        raise MissingFileError(f'There is no checkpoint {path}.')
     try:
         checkpoint = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # of a file with any content whatever

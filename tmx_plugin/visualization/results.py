@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..datasets.annotations import match_subsets, read_annotations
-from ..datasets.errors import DataError
+from ..errors import DataError
 from ..evaluation.functional import (
     SegmentTable,
     average_precision,
@@ -87,8 +87,8 @@ def load_results(predictions, annotations, subset: Optional[str] = None) -> Resu
         Results: See there.
 
     Raises:
-        FileNotFoundError: A file is missing.
-        ValueError: A file is not as above, the subset is not in the annotations, or it has to
+        MissingFileError: A file is missing.
+        DataError: A file is not as above, the subset is not in the annotations, or it has to
             be named because the predicted videos are in none or in several.
     """
     found = read_activitynet(predictions)

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from ..errors import ConfigError, DataError
 from ..utils.files import atomic_write, file_name  # noqa: F401  (for this subpackage)
 from .layout import DPI, Row, make_row, select_classes, select_predictions, shorten, text_width
 
@@ -67,15 +68,15 @@ def draw_timeline(gt_segments, gt_labels, pred_segments=None, pred_scores=None, 
         Figure: A figure with an Agg canvas.
 
     Raises:
-        ValueError: If shapes do not fit, a time is not finite, or ``time_range`` is empty.
+        TmxError: If shapes do not fit, a time is not finite, or ``time_range`` is empty.
     """
     gt_segments, gt_labels = _check('ground truth', gt_segments, gt_labels)
     pred_segments, pred_labels = _check('prediction', pred_segments, pred_labels)
     pred_scores = np.asarray([] if pred_scores is None else pred_scores, dtype=np.float64)
     correct = np.ones(len(pred_labels), bool) if pred_correct is None else np.asarray(pred_correct)
     if not len(pred_segments) == len(pred_scores) == len(correct):
-        raise ValueError(f'expected as many scores and verdicts as the {len(pred_segments)} '
-                         f'predictions, found {len(pred_scores)} and {len(correct)}')
+        raise DataError(f'expected as many scores and verdicts as the {len(pred_segments)} '
+                        f'predictions, found {len(pred_scores)} and {len(correct)}')
     shown, duration = _shown_range(duration, time_range, gt_segments, pred_segments)
     visible = np.flatnonzero(_overlaps(pred_segments, shown))
     order = visible[select_predictions(pred_scores[visible], score_thr=score_thr, top_k=top_k)]
@@ -162,10 +163,10 @@ def _check(what, segments, labels):
     segments = np.asarray([] if segments is None else segments, dtype=np.float64).reshape(-1, 2)
     labels = np.asarray([] if labels is None else labels, dtype=np.int64)
     if labels.shape != segments.shape[:1]:
-        raise ValueError(f'expected one {what} label for each of {len(segments)} segments, '
-                         f'found shape {labels.shape}')
+        raise DataError(f'expected one {what} label for each of {len(segments)} segments, '
+                        f'found shape {labels.shape}')
     if not np.isfinite(segments).all():
-        raise ValueError(f'a {what} segment has a time that is not finite')
+        raise DataError(f'a {what} segment has a time that is not finite')
     return segments, labels
 
 
@@ -176,7 +177,7 @@ def _shown_range(duration, time_range, gt_segments, pred_segments):
         duration = max(last, pred_segments.max(initial=0.))
     low, high = time_range if time_range is not None else (0., max(duration, last) or 1.)
     if not low < high:
-        raise ValueError(f'expected a time range of two ascending seconds, found {low}, {high}')
+        raise ConfigError(f'expected a time range of two ascending seconds, found {low}, {high}')
     return (float(low), float(high)), float(duration)
 
 

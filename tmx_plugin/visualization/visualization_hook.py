@@ -10,6 +10,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
+from ..errors import ConfigError
 from .tal_visualizer import TALVisualizer
 from .timeline import file_name
 
@@ -34,14 +35,14 @@ class TALVisualizationHook(Hook):
         top_k (int | None): How many predictions of a video to draw at most; None for all.
 
     Raises:
-        ValueError: If ``interval`` is less than 1.
+        ConfigError: If ``interval`` is less than 1.
     """
 
     def __init__(self, enable: bool = False, interval: int = 1, show: bool = False,
                  wait_time: float = 0., out_dir: Optional[str] = None, score_thr: float = 0.3,
                  top_k: Optional[int] = None) -> None:
         if interval < 1:
-            raise ValueError(f'expected an interval of at least 1, found {interval}')
+            raise ConfigError(f'expected an interval of at least 1, found {interval}')
         self.enable = enable
         self.interval = interval
         self.out_dir = None if out_dir is None else Path(out_dir)
@@ -52,10 +53,10 @@ class TALVisualizationHook(Hook):
         """Check that the runner has the visualizer this hook draws with.
 
         Raises:
-            TypeError: If it has another one.
+            ConfigError: If it has another one.
         """
         if self.enable and not isinstance(runner.visualizer, TALVisualizer):
-            raise TypeError(
+            raise ConfigError(
                 "TALVisualizationHook needs visualizer=dict(type='TALVisualizer', ...) in the "
                 f'configuration, found {type(runner.visualizer).__name__}')
 

@@ -194,12 +194,7 @@ def draw_growth(rows: list, path: str) -> None:
         fig.savefig(file, format=Path(path).suffix[1:], dpi=150)
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
-    if args.measure:
-        function, arguments = args.measure
-        print(json.dumps(measure_here(function, json.loads(arguments))))
-        return 0
+def run(args) -> None:
     about = machine(args.threads)
     print('  '.join(f'{name} {value}' for name, value in about.items()))
     if about['load'] > .5:
@@ -222,6 +217,16 @@ def main(argv=None) -> int:
             json.dump(dict(machine=about, results=results), file, indent=1)
     if args.plot:
         draw_growth(results['step'], args.plot)
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    if args.measure:
+        function, arguments = args.measure
+        print(json.dumps(measure_here(function, json.loads(arguments))))
+        return 0
+    # This process never imports torch, nor this package: a child's peak memory starts at its own.
+    run(args)
     return 0
 
 

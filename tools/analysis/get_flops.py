@@ -26,6 +26,7 @@ def parse_args(argv=None):
                         help='grid steps of the video (default: 2304)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='overrides of the config')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     args = parser.parse_args(argv)
     if args.length < 1:
         parser.error(f'--length must be positive, not {args.length}')
@@ -55,22 +56,23 @@ def complexity(model, length: int) -> list:
     return [*rows, ('neck and head', *(sum(column) for column in list(zip(*rows))[1:]))]
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
-    from mmengine.config import Config
+def run(args) -> None:
     from rich.console import Console
     from rich.table import Table
 
     from tmx_plugin.apis import init_localizer
-    from tmx_plugin.engine.launch import find_config
-    cfg = Config.fromfile(find_config(args.config, ROOT))
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
+    from tmx_plugin.engine.launch import read_config
+    cfg = read_config(args.config, ROOT, args.cfg_options)
     table = Table('part', 'parameters', f'multiply-adds at T = {args.length}')
     for name, parameters, multiply_adds in complexity(init_localizer(cfg), args.length):
         table.add_row(name, f'{parameters:,}', f'{multiply_adds / 1e9:.2f} G')
     Console().print(table)
-    return 0
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'get_flops', args)
 
 
 if __name__ == '__main__':

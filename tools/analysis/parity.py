@@ -15,11 +15,13 @@ def parse_args(argv=None) -> argparse.Namespace:
                         'map_*.json.gz files measured from the reference')
     parser.add_argument('--config-dir', type=Path, default=Path(__file__).parents[2] / 'configs',
                         help='folder of the configs to compare (default: those beside the tools)')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
 
 def largest_differences(golden_dir: Path, config_dir: Path, progress=iter) -> list:
     """Rows (quantity, largest difference over all files, limit) in the order of the pipeline."""
+    from tmx_plugin.errors import MissingFileError
     from tmx_plugin.testing.golden import GoldenModel
     from tmx_plugin.testing.parity_detections import (
         detection_differences,
@@ -36,8 +38,8 @@ def largest_differences(golden_dir: Path, config_dir: Path, progress=iter) -> li
     files = [path for pattern in ('model_*.npz', 'nms_*.npz', 'map_*.json.gz')
              for path in sorted(golden_dir.glob(pattern))]
     if not files:
-        raise FileNotFoundError(f'{golden_dir} holds none of model_*.npz, nms_*.npz, '
-                                'map_*.json.gz')
+        raise MissingFileError(
+            f'{golden_dir}: holds none of model_*.npz, nms_*.npz, map_*.json.gz')
     largest: dict = {}
     for path in progress(files):
         if path.name.startswith('nms'):
@@ -58,8 +60,7 @@ def largest_differences(golden_dir: Path, config_dir: Path, progress=iter) -> li
     return [Difference(*row) for row in largest.values()]
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
+def run(args) -> int:
     import logging
 
     from rich.console import Console
@@ -68,18 +69,20 @@ def main(argv=None) -> int:
 
     import tmx_plugin  # noqa: F401
     logging.disable(logging.WARNING)  # the runner's own lines, once for each model
-    try:
-        rows = largest_differences(args.golden_dir, args.config_dir,
-                                   lambda files: track(files, 'comparing', transient=True))
-    except FileNotFoundError as error:
-        print(f'Error: {error}', file=sys.stderr)
-        return 1
+    rows = largest_differences(args.golden_dir, args.config_dir,
+                               lambda files: track(files, 'comparing', transient=True))
     table = Table('quantity', 'largest difference', 'limit', '')
     for row in rows:
         verdict = 'ok' if row.value <= row.limit else 'DIFFERS'
         table.add_row(row.quantity, f'{row.value:.2g}', f'{row.limit:.2g}', verdict)
     Console().print(table)
     return int(any(not row.value <= row.limit for row in rows))
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'parity', args)
 
 
 if __name__ == '__main__':

@@ -27,6 +27,7 @@ def parse_args(argv=None):
     parser.add_argument('--keys', nargs='+', metavar='KEY',
                         help=f'what to plot (default: those logged of {", ".join(KEYS)})')
     parser.add_argument('--out', default='curves.png', help='picture to write (curves.png)')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
 
@@ -41,12 +42,13 @@ def read_run(path) -> dict:
         within an epoch lie at fractions of it.
 
     Raises:
-        FileNotFoundError: Nothing was logged there.
+        MissingFileError: Nothing was logged there.
     """
+    from tmx_plugin.errors import MissingFileError
     path = Path(path)
     files = [path] if path.is_file() else sorted(path.glob('*/vis_data/scalars.json'))
     if not files:
-        raise FileNotFoundError(f'{path}: expected TIME/vis_data/scalars.json in it, found none')
+        raise MissingFileError(f'{path}: expected TIME/vis_data/scalars.json in it, found none')
     train, val = {}, {}
     for file in files:
         for line in file.read_text(encoding='utf-8').splitlines():
@@ -87,25 +89,26 @@ def draw(runs: dict, keys, out) -> None:
         figure.savefig(file, format=Path(out).suffix[1:] or 'png')
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
-    try:
-        runs = {str(path): read_run(path) for path in args.runs}
-        logged = set().union(*runs.values())
-        unknown = sorted(set(args.keys or ()) - logged)
-        if unknown:
-            raise ValueError(f'{", ".join(unknown)} was not logged; there are '
-                             f'{", ".join(sorted(logged))}')
-        draw(runs, args.keys or [key for key in KEYS if key in logged], args.out)
-    except (FileNotFoundError, ValueError) as error:
-        print(f'Error: {error}', file=sys.stderr)
-        return 1
+def run(args) -> None:
+    from tmx_plugin.errors import ConfigError
+    runs = {str(path): read_run(path) for path in args.runs}
+    logged = set().union(*runs.values())
+    unknown = sorted(set(args.keys or ()) - logged)
+    if unknown:
+        raise ConfigError(f'{", ".join(unknown)} was not logged; there are '
+                          f'{", ".join(sorted(logged))}')
+    draw(runs, args.keys or [key for key in KEYS if key in logged], args.out)
     for name, curves in runs.items():
         if 'average_mAP' in curves:
             epoch, best = max(curves['average_mAP'], key=lambda pair: pair[1])
             print(f'{name}: best average_mAP {best:.2f} at epoch {epoch:.0f}')
     print(args.out)
-    return 0
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'plot_logs', args)
 
 
 if __name__ == '__main__':

@@ -34,33 +34,34 @@ def parse_args(argv=None):
     parser.add_argument('--main-tiou', type=float, metavar='TIOU',
                         help='mark predictions that are wrong at this tIoU')
     parser.add_argument('--format', choices=('png', 'svg', 'pdf'), default='png')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
+
+
+def run(args) -> None:
+    from tmx_plugin.errors import ConfigError
+    from tmx_plugin.visualization.error_analysis import match_detections
+    from tmx_plugin.visualization.results import load_results
+    from tmx_plugin.visualization.timeline import file_name, save_figure
+    results = load_results(args.predictions, args.annotations, args.subset)
+    unknown = sorted(set(args.videos or ()) - set(results.videos))
+    if unknown:
+        raise ConfigError(f'{args.annotations}: subset {results.subset!r} has no {unknown}')
+    correct = None
+    if args.main_tiou is not None:
+        correct = match_detections(results.gt, results.det, [args.main_tiou]).true_positive[0]
+    for video in args.videos or results.durations:
+        path = Path(args.out) / f'{file_name(video)}.{args.format}'
+        save_figure(results.timeline(
+            video, correct=correct, score_thr=args.score_thr, top_k=args.top_k,
+            time_range=args.range), path)
+        print(path)
 
 
 def main(argv=None) -> int:
     args = parse_args(argv)
-    from tmx_plugin.visualization.error_analysis import match_detections
-    from tmx_plugin.visualization.results import load_results
-    from tmx_plugin.visualization.timeline import file_name, save_figure
-    try:
-        results = load_results(args.predictions, args.annotations, args.subset)
-        unknown = sorted(set(args.videos or ()) - set(results.videos))
-        if unknown:
-            raise ValueError(f'{args.annotations}: subset {results.subset!r} has no {unknown}')
-        correct = None
-        if args.main_tiou is not None:
-            correct = match_detections(
-                results.gt, results.det, [args.main_tiou]).true_positive[0]
-        for video in args.videos or results.durations:
-            path = Path(args.out) / f'{file_name(video)}.{args.format}'
-            save_figure(results.timeline(
-                video, correct=correct, score_thr=args.score_thr, top_k=args.top_k,
-                time_range=args.range), path)
-            print(path)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    return 0
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'plot_timeline', args)
 
 
 if __name__ == '__main__':

@@ -32,26 +32,27 @@ def parse_args(argv=None):
                         help='least score of a prediction in a timeline (default: 0.3)')
     parser.add_argument('--top-k', type=int, metavar='K',
                         help='predictions in a timeline at most (default: all)')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
+
+
+def run(args) -> None:
+    from tmx_plugin.visualization.report import write_report
+    from tmx_plugin.visualization.results import load_results
+    path = Path(args.out) / 'report.html'
+    results = load_results(args.predictions, args.annotations, args.subset)
+    summary = write_report(
+        results, path, args.tious, title=f'Report on {Path(args.predictions).name}',
+        main_tiou=args.main_tiou, score_thr=args.score_thr, top_k=args.top_k,
+        num_videos=args.num_videos)
+    print('  '.join(f'{name} {value:.2f}' for name, value in summary.items()))
+    print(path)
 
 
 def main(argv=None) -> int:
     args = parse_args(argv)
-    from tmx_plugin.visualization.report import write_report
-    from tmx_plugin.visualization.results import load_results
-    path = Path(args.out) / 'report.html'
-    try:
-        results = load_results(args.predictions, args.annotations, args.subset)
-        summary = write_report(
-            results, path, args.tious, title=f'Report on {Path(args.predictions).name}',
-            main_tiou=args.main_tiou, score_thr=args.score_thr, top_k=args.top_k,
-            num_videos=args.num_videos)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    print('  '.join(f'{name} {value:.2f}' for name, value in summary.items()))
-    print(path)
-    return 0
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'report', args)
 
 
 if __name__ == '__main__':

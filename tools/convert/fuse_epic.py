@@ -45,6 +45,7 @@ def parse_args(argv=None):
     parser.add_argument('--device', help='default: cuda if there is one, else cpu')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='overrides of both configs')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     args = parser.parse_args(argv)
     if not (args.out or args.submission or args.ann):
         parser.error('nothing to do: give --out, --submission or --ann')
@@ -60,13 +61,12 @@ def load(target, args):
     """Model, test dataset and official ids of one of the two models."""
     import torch
     from mmaction.registry import DATASETS
-    from mmengine.config import Config
 
     from tmx_plugin.apis.epic_fusion import official_ids
     from tmx_plugin.apis.init import init_localizer
-    from tmx_plugin.engine.launch import find_config
+    from tmx_plugin.engine.launch import read_config
     config, checkpoint = getattr(args, target)
-    cfg = Config.fromfile(find_config(config, ROOT))
+    cfg = read_config(config, ROOT)
     device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
     model = init_localizer(cfg, checkpoint, device, args.cfg_options)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
@@ -77,7 +77,7 @@ def load(target, args):
 
 def check_same_features(verb, noun) -> None:
     """Raise a LaunchError if the datasets read different features."""
-    from tmx_plugin.engine.launch import LaunchError
+    from tmx_plugin.errors import LaunchError
     for key in SHARED_KEYS:
         values = getattr(verb, key, None), getattr(noun, key, None)
         if values[0] != values[1]:
@@ -129,26 +129,26 @@ def evaluate(detections: dict, annotations: dict, subset: str) -> None:
     Console().print(table)
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
+def run(args) -> None:
     import json
 
-    import tmx_plugin  # noqa: F401
-    from tmx_plugin.engine import launch
     from tmx_plugin.exporters import write_activitynet, write_epic_submission
 
-    def action():
-        annotations = json.loads(Path(args.ann).read_text('utf-8')) if args.ann else None
-        detections = detect(args)
-        if args.out:
-            print(f'Written: {write_activitynet(detections, args.out)}')
-        if args.submission:
-            levels = dict(zip(('sls_pt', 'sls_tl', 'sls_td'), args.sls))
-            print(f'Written: {write_epic_submission(detections, args.submission, **levels)}')
-        if args.ann:
-            evaluate(detections, annotations, args.subset)
+    annotations = json.loads(Path(args.ann).read_text('utf-8')) if args.ann else None
+    detections = detect(args)
+    if args.out:
+        print(f'Written: {write_activitynet(detections, args.out)}')
+    if args.submission:
+        levels = dict(zip(('sls_pt', 'sls_tl', 'sls_td'), args.sls))
+        print(f'Written: {write_epic_submission(detections, args.submission, **levels)}')
+    if args.ann:
+        evaluate(detections, annotations, args.subset)
 
-    return launch.run(action)
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'fuse_epic', args)
 
 
 if __name__ == '__main__':

@@ -19,6 +19,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('dst', type=Path, help='file to write')
     parser.add_argument('--config', help='config of the model; a file for another model is refused '
                         'with the list of differences (default: the published config that it fits)')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
 
@@ -31,11 +32,8 @@ def convert(src: Path, config_paths) -> tuple[dict, Path]:
     from mmaction.registry import MODELS
     from mmengine.config import Config
 
-    from tmx_plugin.models.checkpoint import (
-        CheckpointMismatchError,
-        load_checkpoint_file,
-        to_plugin_checkpoint,
-    )
+    from tmx_plugin.errors import CheckpointMismatchError
+    from tmx_plugin.models.checkpoint import load_checkpoint_file, to_plugin_checkpoint
     content, errors = load_checkpoint_file(src), []
     for path in config_paths:
         try:
@@ -46,23 +44,23 @@ def convert(src: Path, config_paths) -> tuple[dict, Path]:
     raise min(errors, key=lambda error: str(error).count('\n'))
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
+def run(args) -> None:
     import torch
 
     import tmx_plugin  # noqa: F401
     from tmx_plugin.utils.files import atomic_write
     published = Path(__file__).resolve().parents[2] / 'configs/temporalmaxer'
-    try:
-        checkpoint, config = convert(
-            args.src, [args.config] if args.config else sorted(published.glob('*.py')))
-    except (OSError, ValueError) as error:
-        print(f'Error: {error}', file=sys.stderr)
-        return 1
+    checkpoint, config = convert(
+        args.src, [args.config] if args.config else sorted(published.glob('*.py')))
     with atomic_write(args.dst, 'wb') as file:
         torch.save(checkpoint, file)
     print(f'{args.dst}: {len(checkpoint["state_dict"])} tensors, for {config}')
-    return 0
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'released_checkpoint', args)
 
 
 if __name__ == '__main__':

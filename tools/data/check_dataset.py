@@ -27,27 +27,21 @@ def parse_args(argv=None):
     parser.add_argument('--strict', action='store_true', help='warnings are problems too')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='overrides of the config')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
 
-def _load(args):
-    from mmengine.config import Config
-
-    from tmx_plugin.engine.launch import find_config
-    cfg = Config.fromfile(find_config(args.config, ROOT))
-    if args.cfg_options is not None:
-        cfg.merge_from_dict(args.cfg_options)
-    return cfg
-
-
-def _check(args, cfg, console):
+def _check(args, console):
     from rich.progress import track
 
     from tmx_plugin.datasets.checks import doctor
+    from tmx_plugin.engine.launch import read_config
+    from tmx_plugin.errors import ConfigError
+    cfg = read_config(args.config, ROOT, args.cfg_options)
     splits = (args.split,) if args.split else doctor.SPLITS
     configs = doctor.split_configs(cfg, splits)
     if not configs:
-        raise ValueError(f'{args.config}: expected {" or ".join(splits)}_dataloader, found none')
+        raise ConfigError(f'{args.config}: expected {" or ".join(splits)}_dataloader, found none')
     model = doctor.ModelFacts.of(cfg)
     return [doctor.check_split(
         split, dataset, model, values=not args.no_values,
@@ -56,17 +50,12 @@ def _check(args, cfg, console):
         for split, parts in configs.items() for dataset in parts]
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
+def run(args) -> int:
     from rich.console import Console
     console = Console()
     if not console.is_terminal:
         console = Console(width=120)
-    try:
-        reports = _check(args, _load(args), console)
-    except Exception as error:  # whatever hinders the check is status 2, with its own words
-        print(f'cannot run: {type(error).__name__}: {error}', file=sys.stderr)
-        return 2
+    reports = _check(args, console)
     from tmx_plugin.datasets.checks.doctor import compare_splits
     from tmx_plugin.datasets.checks.report import plot_durations, print_report
     across = compare_splits(reports)
@@ -84,6 +73,12 @@ def main(argv=None) -> int:
     problems = sum(finding.level in bad for finding in found)
     print(f'{problems or "no"} problem{"" if problems == 1 else "s"} found')
     return 1 if problems else 0
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'check_dataset', args, failure=2)
 
 
 if __name__ == '__main__':

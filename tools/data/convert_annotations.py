@@ -77,6 +77,7 @@ def parse_args(argv=None):
     epic.add_argument('--verb-classes', metavar='FILE', help='EPIC_100_verb_classes.csv')
     epic.add_argument('--noun-classes', metavar='FILE', help='EPIC_100_noun_classes.csv')
     epic.add_argument('--target', choices=('verb', 'noun', 'action', 'all'), default='all')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     args = parser.parse_args(argv)
     if not all('=' in item for item in args.subsets):
         parser.error('--subsets takes OLD=NEW')
@@ -98,20 +99,23 @@ def _video_info(args):
 def _read(args, name):
     """Yield ``(json path, class list path or None, document)``."""
     from tmx_plugin.datasets import formats
+    from tmx_plugin.errors import ConfigError
     options = dict(videos=_video_info(args), on_reversed=args.on_reversed or (
         'keep' if name == 'multithumos' else 'error'))
     if args.subsets and name not in JSON_FORMATS:
-        raise ValueError(f'--subsets does not apply to {name}, only to {", ".join(JSON_FORMATS)}'
+        raise ConfigError(f'--subsets does not apply to {name}, only to {", ".join(JSON_FORMATS)}'
                          + ('; see --val-videos, --val-share and the column "subset" of a csv'
                             if name in UNSPLIT else ''))
     if name == 'epic':
         if not (args.verb_classes and args.noun_classes):
-            raise ValueError('epic needs --verb-classes and --noun-classes: the official csv lists')
+            raise ConfigError(
+                'epic needs --verb-classes and --noun-classes: the official csv lists')
         targets = ('verb', 'noun', 'action') if args.target == 'all' else (args.target,)
         for option, name in (('--out', args.out), ('--classes-out', args.classes_out)):
             if len(targets) > 1 and name and '{target}' not in name:
-                raise ValueError(f'{option} {name}: expected {{target}} in the name (or --target), '
-                                 'since verb, noun and action each get a file')
+                raise ConfigError(
+                    f'{option} {name}: expected {{target}} in the name (or --target), since '
+                    'verb, noun and action each get a file')
         for target in targets:
             out = Path(args.out.replace('{target}', target))
             classes = (args.classes_out or str(out.with_name('{target}_classes.txt'))).replace(
@@ -154,25 +158,24 @@ def _warn_of_one_subset(document):
               '--val-videos, or a column "subset" in a csv)', file=sys.stderr)
 
 
+def run(args) -> None:
+    from tmx_plugin.datasets.formats import detect_format, write_document
+    name = args.format
+    if name == 'auto':
+        name = detect_format(args.sources[0].split('=', 1)[-1])
+        print(f'{args.sources[0]}: taken as {name}')
+    for out, classes, document in _read(args, name):
+        document.note_oddities()
+        write_document(document, out, classes_path=classes, version=f'from {name}')
+        _report(out, document)
+        if name in UNSPLIT:
+            _warn_of_one_subset(document)
+
+
 def main(argv=None) -> int:
     args = parse_args(argv)
-    from tmx_plugin.datasets.errors import DataError
-    from tmx_plugin.datasets.formats import detect_format, write_document
-    try:
-        name = args.format
-        if name == 'auto':
-            name = detect_format(args.sources[0].split('=', 1)[-1])
-            print(f'{args.sources[0]}: taken as {name}')
-        for out, classes, document in _read(args, name):
-            document.note_oddities()
-            write_document(document, out, classes_path=classes, version=f'from {name}')
-            _report(out, document)
-            if name in UNSPLIT:
-                _warn_of_one_subset(document)
-    except (DataError, OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    return 0
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'convert_annotations', args)
 
 
 if __name__ == '__main__':

@@ -109,18 +109,28 @@ def make_dataset(out, *, seed: int, num_train: int, num_val: int) -> None:
     print(f'{num_train} + {num_val} sequences with {count} segments written to {out}')
 
 
-def main(argv=None) -> int:
+def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('out', help='folder to write, usually data/synthetic')
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
     parser.add_argument('--num-train', type=int, default=60, help='sequences to train on')
     parser.add_argument('--num-val', type=int, default=20, help='sequences to validate on')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     args = parser.parse_args(argv)
     if args.seed < 0 or args.num_train < 1 or args.num_val < 1:
         parser.error('the seed must not be negative, and there must be sequences of both kinds')
+    return args
+
+
+def run(args) -> None:
     make_dataset(args.out, seed=args.seed, num_train=args.num_train, num_val=args.num_val)
-    return 0
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'make_synthetic', args)
 
 
 if __name__ == '__main__':

@@ -25,6 +25,12 @@ STRIDE = 25
 RECORDING = re.compile(r'acc_exp(\d+)_user(\d+)\.txt')
 
 
+def bad_source(source, text: str) -> ValueError:
+    """What to raise of a source that is not as the archive should be."""
+    from tmx_plugin.errors import DataError
+    return DataError(f'{source}: {text}')
+
+
 class Archive:
     """The text files of the data set, by name, from its zip or its unpacked folder.
 
@@ -34,7 +40,7 @@ class Archive:
         source (str | Path): The zip file or folder.
 
     Raises:
-        ValueError: The source is neither, or holds no recordings.
+        DataError: The source is neither, or holds no recordings.
     """
 
     def __init__(self, source) -> None:
@@ -46,18 +52,18 @@ class Archive:
             self.zip = zipfile.ZipFile(self.source)
             paths = sorted(self.zip.namelist())
         else:
-            raise ValueError(f'{self.source}: expected the HAPT zip file or its unpacked folder')
+            raise bad_source(self.source, 'expected the HAPT zip file or its unpacked folder')
         # Archives differ in their top folder (and in "RawData" or "Raw-Data"), not in file names.
         self.paths = {PurePosixPath(p).name: p for p in paths if '__MACOSX' not in p}
         self.recordings = sorted(name for name in self.paths if RECORDING.fullmatch(name))
         if not self.recordings:
-            raise ValueError(f'{self.source}: expected recordings acc_expNN_userNN.txt, found none '
+            raise bad_source(self.source, 'expected recordings acc_expNN_userNN.txt, found none '
                              'among ' + ', '.join(sorted(self.paths)[:5] or ['no text files']))
 
     def open(self, name: str):
         """Open a file by its bare name, for reading bytes."""
         if name not in self.paths:
-            raise ValueError(f'{self.source}: expected a file {name}, found none of that name')
+            raise bad_source(self.source, f'expected a file {name}, found none of that name')
         path = self.paths[name]
         return self.zip.open(path) if self.zip else open(path, 'rb')
 
@@ -68,9 +74,9 @@ class Archive:
             try:
                 table = np.loadtxt(file, dtype=dtype, ndmin=2)
             except ValueError as error:
-                raise ValueError(f'{self.source}: {name}: expected numbers: {error}') from error
+                raise bad_source(self.source, f'{name}: expected numbers: {error}') from error
         if table.shape[1] != columns:
-            raise ValueError(f'{self.source}: {name}: expected {columns} columns, '
+            raise bad_source(self.source, f'{name}: expected {columns} columns, '
                              f'found {table.shape[1]}')
         return table
 
@@ -89,10 +95,10 @@ def read_signals(archive: Archive, name: str):
     acceleration = archive.numbers(name, 3)
     rotation = archive.numbers(name.replace('acc_', 'gyro_'), 3)
     if len(acceleration) != len(rotation):
-        raise ValueError(f'{archive.source}: {name}: expected as many samples as its gyroscope '
+        raise bad_source(archive.source, f'{name}: expected as many samples as its gyroscope '
                          f'file, found {len(acceleration)} and {len(rotation)}')
     if len(acceleration) < WINDOW:
-        raise ValueError(f'{archive.source}: {name}: expected at least {WINDOW} samples, found '
+        raise bad_source(archive.source, f'{name}: expected at least {WINDOW} samples, found '
                          f'{len(acceleration)}')
     return np.concatenate([acceleration, rotation], axis=1)
 
@@ -102,22 +108,18 @@ def read_classes(archive: Archive) -> list:
     with archive.open('activity_labels.txt') as file:
         pairs = [line.split() for line in file.read().decode('utf-8').splitlines() if line.strip()]
     if [pair[0] for pair in pairs] != [str(i + 1) for i in range(len(pairs))]:
-        raise ValueError(f'{archive.source}: activity_labels.txt: expected lines "NUMBER NAME" '
+        raise bad_source(archive.source, f'activity_labels.txt: expected lines "NUMBER NAME" '
                          f'counting from 1, found {pairs}')
     return [pair[1] for pair in pairs]
 
 
-def main(argv=None) -> int:
+def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('source', help='the HAPT zip file, or its unpacked folder')
     parser.add_argument('out', help='folder to write, usually data/hapt')
-    args = parser.parse_args(argv)
-    try:
-        prepare(args.source, args.out)
-    except (ValueError, OSError) as error:
-        parser.exit(1, f'{parser.prog}: {error}\n')
-    return 0
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    return parser.parse_args(argv)
 
 
 def prepare(source, out) -> None:
@@ -131,7 +133,7 @@ def prepare(source, out) -> None:
     labels = archive.numbers('labels.txt', 5, dtype=int)
     unknown = sorted(set(labels[:, 2].tolist()) - set(range(1, len(classes) + 1)))
     if unknown:
-        raise ValueError(f'{source}: labels.txt: expected activities 1 to {len(classes)}, '
+        raise bad_source(source, f'labels.txt: expected activities 1 to {len(classes)}, '
                          f'found {unknown[0]}')
     test_persons = set(archive.numbers('subject_id_test.txt', 1, dtype=int).ravel().tolist())
     database = {}
@@ -165,6 +167,12 @@ def print_summary(out: Path, database: dict) -> None:
         print(f'{subset}: {len(videos)} recordings, '
               f'{sum(len(x["annotations"]) for x in videos)} segments')
     print(f'written to {out}')
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(lambda args: prepare(args.source, args.out), 'prepare_hapt', args)
 
 
 if __name__ == '__main__':

@@ -25,25 +25,25 @@ def parse_args(argv=None):
     parser.add_argument('--opset', type=int, default=17, help='ONNX operator set (17)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='overrides of the config')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
-
+def run(args) -> None:
     from tmx_plugin.apis import init_localizer
     from tmx_plugin.apis.onnx_localizer import export_onnx
     from tmx_plugin.engine.launch import find_config
 
-    try:
-        model = init_localizer(
-            find_config(args.config, ROOT), args.checkpoint, cfg_options=args.cfg_options)
-        difference = export_onnx(model, args.out, model.dataset_meta.get('classes'), args.opset)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        print(f'export_onnx: {error}', file=sys.stderr)
-        return 1
+    model = init_localizer(
+        find_config(args.config, ROOT), args.checkpoint, cfg_options=args.cfg_options)
+    difference = export_onnx(model, args.out, model.dataset_meta.get('classes'), args.opset)
     print(f'{args.out}: ONNX Runtime gives the same class logits to {difference:.1e}')
-    return 0
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'export_onnx', args)
 
 
 if __name__ == '__main__':

@@ -11,8 +11,8 @@ import numpy as np
 from mmaction.registry import DATASETS
 from mmengine.logging import MMLogger
 
+from ...errors import DataError
 from ..annotations import IGNORED_LABELS, read_annotations, read_class_list
-from ..errors import DataError
 from .assignment import Coverage, coverage_findings, measure_coverage
 from .features import FeatureFacts, feature_findings, read_all
 from .findings import Finding, some

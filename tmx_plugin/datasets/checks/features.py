@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import DataError
+from ...errors import DataError
 from ..feature_io import read_features
 from .findings import Finding, some
 

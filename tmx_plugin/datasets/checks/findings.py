@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from mmengine.logging import print_log
 
-from ..errors import DataError
+from ...errors import DataError
 
 
 @dataclass

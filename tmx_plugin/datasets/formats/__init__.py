@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readers of annotation formats from elsewhere; all make one :class:`AnnotationDocument`."""
-from ..errors import FormatError
+from ...errors import FormatError
 from .database_json import read_actionformer, read_multithumos, read_opentad, subset_names
 from .detect import detect_format
 from .document import AnnotationDocument, write_document

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Annotation jsons with a ``database`` object: OpenTAD, ActionFormer and MultiTHUMOS style."""
+from ...errors import FormatError
 from ..annotations import read_annotations
-from ..errors import FormatError
 from ..text_files import read_json
 from .document import AnnotationDocument
 

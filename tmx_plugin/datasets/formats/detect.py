@@ -2,7 +2,7 @@
 """Which annotation format a file is in."""
 from pathlib import Path
 
-from ..errors import FormatError
+from ...errors import FormatError
 from ..text_files import read_json, read_text
 from .epic import FLAT, OFFICIAL
 from .table import COLUMNS
@@ -17,7 +17,7 @@ def detect_format(path) -> str:
         'csv' or 'label-studio'.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
         FormatError: If it is in none of them.
     """
     path = Path(path)

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tmx_plugin.utils.files import atomic_write
 
+from ...errors import FormatError
 from ..annotations import IGNORED_LABELS, read_class_list
-from ..errors import FormatError
 from ..text_files import is_finite
 
 REVERSED_CHOICES = ('error', 'keep', 'drop')

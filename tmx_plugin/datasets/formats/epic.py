@@ -7,7 +7,7 @@ official files come from their time stamps: their frame columns count at the vid
 import math
 from pathlib import Path
 
-from ..errors import FormatError
+from ...errors import FormatError
 from .document import AnnotationDocument
 from .files import parse_int, parse_seconds, read_rows
 

@@ -6,7 +6,7 @@ A range [a, b] covers the frames a to b, both included: the times (a - 1) / fps 
 import re
 from urllib.parse import unquote
 
-from ..errors import FormatError
+from ...errors import FormatError
 from ..text_files import is_finite, read_json
 from .document import AnnotationDocument, positive
 from .files import video_name

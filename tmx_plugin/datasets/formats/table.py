@@ -2,8 +2,8 @@
 """A plain table of segments: ``video,start,end,label`` in seconds, header required."""
 import random
 
+from ...errors import FormatError
 from ..checks.findings import some
-from ..errors import FormatError
 from ..text_files import read_lines
 from .document import AnnotationDocument
 from .files import parse_seconds, read_rows, video_name

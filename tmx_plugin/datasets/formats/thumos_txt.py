@@ -2,7 +2,7 @@
 """The THUMOS challenge's own text files: one a class, lines ``video start end`` in seconds."""
 from pathlib import Path
 
-from ..errors import FormatError
+from ...errors import FormatError
 from ..text_files import read_text
 from .document import AnnotationDocument
 from .files import parse_seconds

@@ -3,7 +3,7 @@
 import glob
 from pathlib import Path
 
-from ..errors import FormatError
+from ...errors import FormatError, MissingPackageError
 from ..feature_io import FEATURE_SUFFIXES, read_features
 from ..text_files import read_json
 from .document import positive
@@ -145,13 +145,14 @@ def probe_video(path, name) -> dict:
     """Duration, frames and fps of a video file.
 
     Raises:
-        FormatError: If it cannot be decoded, or decord is not installed.
+        FormatError: It cannot be decoded.
+        MissingPackageError: decord is not installed.
     """
     try:
         import decord
     except ImportError as error:
-        raise FormatError(path, 'the package decord to read videos (pip install decord)',
-                          'no such package', name) from error
+        raise MissingPackageError('reading videos needs decord: pip install "tmx_plugin[video]"'
+                                  ) from error
     try:
         reader = decord.VideoReader(str(path), num_threads=1)
         frames, fps = len(reader), float(reader.get_avg_fps())

@@ -6,7 +6,7 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 from torch.nn.functional import interpolate
 
-from ..errors import DataError
+from ...errors import DataError
 from ..feature_io import read_features
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
+from ...errors import ConfigError
 from ...structures.time_grid import frames_to_grid, seconds_to_frames
 
 
@@ -72,10 +73,10 @@ class RandomTruncation(BaseTransform):
     def __init__(self, max_seq_len: int = 2304, crop_ratio=(0.9, 1.0), trunc_thresh: float = 0.5,
                  max_tries: int = 200) -> None:
         if not 0 < crop_ratio[0] <= crop_ratio[1] <= 1:
-            raise ValueError(f'crop_ratio must be 0 < least <= greatest <= 1, not {crop_ratio}')
+            raise ConfigError(f'crop_ratio must be 0 < least <= greatest <= 1, not {crop_ratio}')
         if max_seq_len < 1 or max_tries < 1:
-            raise ValueError('max_seq_len and max_tries must be at least 1, '
-                             f'not {max_seq_len} and {max_tries}')
+            raise ConfigError('max_seq_len and max_tries must be at least 1, '
+                              f'not {max_seq_len} and {max_tries}')
         self.max_seq_len = max_seq_len
         self.crop_ratio = tuple(crop_ratio)
         self.trunc_thresh = trunc_thresh

@@ -5,6 +5,7 @@ All classes, videos and thresholds are done at once; nothing runs in Python per 
 """
 import numpy as np
 
+from ...errors import ConfigError, DataError
 from .matching import BLOCK, GreedyMatcher, GroundTruthIndex, index_of
 from .segment_table import SegmentTable, clean_ground_truth
 
@@ -29,7 +30,7 @@ def average_precision(gt: SegmentTable, det: SegmentTable, tious):
         float64 in [0, 1]. mAP per threshold is ``ap.mean(axis=0)``.
 
     Raises:
-        ValueError: No ground truth is left, thresholds out of range, or detections without scores.
+        TmxError: No ground truth is left, thresholds out of range, or detections without scores.
 
     Example:
         >>> gt = SegmentTable([0, 0], [[0, 10], [20, 30]], [1, 1])
@@ -64,11 +65,11 @@ def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k):
         in [0, 1]; its mean over classes is usually reported.
 
     Raises:
-        ValueError: As in :func:`average_precision`.
+        TmxError: As in :func:`average_precision`.
     """
     top_k = np.asarray(top_k, np.int64).reshape(-1)
     if (top_k < 1).any():
-        raise ValueError(f'top_k must be positive, got {top_k.tolist()}')
+        raise ConfigError(f'top_k must be positive, got {top_k.tolist()}')
     index, ranking, tious = _prepare(gt, det, tious)
     group = ranking.group
     # Rank within the class and video: position in a stable sort by group, less the group's begin.
@@ -126,13 +127,13 @@ def _prepare(gt: SegmentTable, det: SegmentTable, tious):
     """Check the input; index the ground truth and rank the detections."""
     tious = np.asarray(tious, np.float64).reshape(-1)
     if not len(tious) or not ((tious > 0) & (tious <= 1)).all():
-        raise ValueError(f'tIoU thresholds must be in (0, 1], got {tious.tolist()}')
+        raise ConfigError(f'tIoU thresholds must be in (0, 1], got {tious.tolist()}')
     if det.scores is None:
-        raise ValueError('the detections have no scores')
+        raise DataError('the detections have no scores')
     clean = clean_ground_truth(gt)
     if not len(clean):
-        raise ValueError(f'no ground truth to evaluate on: {len(gt)} segments were given, none of '
-                         'them with end > start')
+        raise DataError(f'no ground truth to evaluate on: {len(gt)} segments were given, none of '
+                        'them with end > start')
     index = GroundTruthIndex(clean.videos, clean.segments, clean.labels)
     return index, _Ranking(index, det), tious
 

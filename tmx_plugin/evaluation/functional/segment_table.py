@@ -5,6 +5,8 @@ from typing import Optional
 
 import numpy as np
 
+from ...errors import DataError
+
 AMBIGUOUS = 'Ambiguous'
 
 
@@ -19,7 +21,7 @@ class SegmentTable:
         scores (np.ndarray, optional): (N,) float64, for detections only.
 
     Raises:
-        ValueError: Lengths that disagree, or a number that is not finite.
+        DataError: Lengths that disagree, or a number that is not finite.
 
     Example:
         >>> gt = SegmentTable(videos=[0], segments=[[1., 2.]], labels=[3])
@@ -41,12 +43,12 @@ class SegmentTable:
             columns['scores'] = np.asarray(self.scores, np.float64).reshape(-1)
         lengths = {name: len(column) for name, column in columns.items()}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f'columns of different lengths: {lengths}')
+            raise DataError(f'columns of different lengths: {lengths}')
         for name in ('segments', 'scores'):
             column = columns.get(name)
             if column is not None and not np.isfinite(column).all():
                 bad = np.argwhere(~np.isfinite(column))[:, 0]
-                raise ValueError(
+                raise DataError(
                     f'{name}: {len(np.unique(bad))} of {len(column)} rows are not finite, first '
                     f'row {bad[0]} of video {columns["videos"][bad[0]]}: {column[bad[0]]}')
         for name, column in columns.items():
@@ -116,7 +118,7 @@ def tables_from_activitynet(ground_truth: dict, predictions: dict, subset=None):
         is called ``classes[i]``.
 
     Raises:
-        ValueError: If the subset holds no ground truth.
+        DataError: If the subset holds no ground truth.
     """
     database = ground_truth['database']
     wanted = {
@@ -126,8 +128,8 @@ def tables_from_activitynet(ground_truth: dict, predictions: dict, subset=None):
                    for item in info['annotations'] if item['label'] != AMBIGUOUS]
     if not annotations:
         found = sorted({info.get('subset', '') for info in database.values()})
-        raise ValueError(f'no ground truth in subset {subset!r}: {len(wanted)} of {len(database)} '
-                         f'videos belong to it; the file has the subsets {found}')
+        raise DataError(f'no ground truth in subset {subset!r}: {len(wanted)} of {len(database)} '
+                        f'videos belong to it; the file has the subsets {found}')
     classes = sorted({item['label'] for _, item in annotations})
     class_index = {name: i for i, name in enumerate(classes)}
     detections = [(video, item) for video, items in predictions['results'].items()

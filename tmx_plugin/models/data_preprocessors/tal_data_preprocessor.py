@@ -5,6 +5,8 @@ import torch
 from mmaction.registry import MODELS
 from mmengine.model import BaseDataPreprocessor
 
+from ...errors import ConfigError
+
 
 @MODELS.register_module()
 class TALDataPreprocessor(BaseDataPreprocessor):
@@ -51,9 +53,9 @@ class TALDataPreprocessor(BaseDataPreprocessor):
         length = max(lengths)
         if training and self.pad_to is not None:
             if length > self.pad_to:
-                raise ValueError(f'a training sample has {length} grid steps, more than pad_to='
-                                 f'{self.pad_to}: set RandomTruncation.max_seq_len and '
-                                 'data_preprocessor.pad_to to the same length')
+                raise ConfigError(f'a training sample has {length} grid steps, more than pad_to='
+                                  f'{self.pad_to}: set RandomTruncation.max_seq_len and '
+                                  'data_preprocessor.pad_to to the same length')
             length = self.pad_to
         inputs = feats[0].new_zeros(len(feats), length, *feats[0].shape[1:])
         masks = inputs.new_zeros(inputs.shape[:2], dtype=torch.bool)

@@ -13,6 +13,7 @@ from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
+from ...errors import ConfigError
 from ..common import TemporalConvBlock, time_major_conv
 from ..task_modules.points import Points, decode_segments, pyramid_points
 from ..task_modules.postprocess import PostProcessCfg, postprocess_video
@@ -112,8 +113,8 @@ class TemporalMaxerHead(BaseModule):
             masks, a list over the levels each.
         """
         if len(feats) != len(self.strides):
-            raise ValueError(f'the head has {len(self.strides)} regression ranges but the neck '
-                             f'gives {len(feats)} levels; set neck.num_levels to match')
+            raise ConfigError(f'the head has {len(self.strides)} regression ranges but the neck '
+                              f'gives {len(feats)} levels; set neck.num_levels to match')
         x, mask, slices = pack_levels(feats, masks)
         cls_feat, reg_feat = x, x
         for block in self.cls_tower:

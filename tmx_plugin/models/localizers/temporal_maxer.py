@@ -7,6 +7,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from ...errors import ConfigError
 from ...features.clip_features import build_clip_backbone
 from ..task_modules.postprocess import PostProcessCfg
 
@@ -85,13 +86,13 @@ class TemporalMaxer(BaseModel):
             alone.
         """
         if mode not in ('tensor', 'loss', 'predict'):
-            raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
+            raise ConfigError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
         if mode in ('loss', 'predict') and data_samples is None:
-            raise ValueError(f'mode {mode!r} needs data_samples, one for each of the batch')
+            raise ConfigError(f'mode {mode!r} needs data_samples, one for each of the batch')
         if inputs.ndim == 5:
             if self.backbone is None:
-                raise ValueError('frames need a model with a backbone; this one takes features '
-                                 '(B, C, T)')
+                raise ConfigError('frames need a model with a backbone; this one takes features '
+                                  '(B, C, T)')
             inputs, masks = self.backbone(inputs, masks)
         elif masks is None:
             masks = inputs.new_ones(inputs.shape[0], inputs.shape[2], dtype=torch.bool)

@@ -9,6 +9,7 @@ from mmcv.cnn import build_norm_layer
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from ...errors import ConfigError, DataError
 from ..common import TemporalConvBlock
 
 
@@ -56,7 +57,7 @@ class TemporalMaxerNeck(BaseModule):
         super().__init__(init_cfg)
         self.in_channels = in_channels
         if mask_pooling not in ('max', 'nearest'):
-            raise ValueError(f"mask_pooling must be 'max' or 'nearest', got {mask_pooling!r}")
+            raise ConfigError(f"mask_pooling must be 'max' or 'nearest', got {mask_pooling!r}")
         self.mask_pooling = mask_pooling
         self.input_dropout = input_dropout
         self.embed = nn.ModuleList(
@@ -94,8 +95,8 @@ class TemporalMaxerNeck(BaseModule):
         An extent is the list of the videos' lengths on the level, None where all fill it.
         """
         if x.shape[1] != self.in_channels:
-            raise ValueError(f'the model takes features of {self.in_channels} channels '
-                             f'(neck.in_channels), these have {x.shape[1]}')
+            raise DataError(f'the model takes features of {self.in_channels} channels '
+                            f'(neck.in_channels), these have {x.shape[1]}')
         if self.training and self.input_dropout:
             x = F.dropout1d(x, self.input_dropout)
         x = x.transpose(1, 2).contiguous()  # (B, T, C), free where the preprocessor made x

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tmx_plugin.structures.time_grid import grid_to_seconds
 
+from ...errors import ConfigError
 from .soft_nms import METHODS, segment_nms
 
 
@@ -39,7 +40,7 @@ class PostProcessCfg:
 
     Raises:
         TypeError: If a setting is unknown.
-        ValueError: If a value is out of range.
+        ConfigError: If a value is out of range.
     """
     pre_nms_thresh: float = 0.001
     pre_nms_topk: int = 2000
@@ -57,10 +58,10 @@ class PostProcessCfg:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise ValueError(f'method {self.method!r} is not one of {", ".join(METHODS)}')
+            raise ConfigError(f'method {self.method!r} is not one of {", ".join(METHODS)}')
         for name in ('pre_nms_topk', 'max_seg_num', 'sigma'):
             if getattr(self, name) <= 0:
-                raise ValueError(f'{name} must be positive, found {getattr(self, name)!r}')
+                raise ConfigError(f'{name} must be positive, found {getattr(self, name)!r}')
 
     def nms_kwargs(self) -> dict:
         """The keyword arguments of :func:`~.soft_nms.segment_nms`."""
@@ -92,13 +93,13 @@ def select_candidates(scores: Tensor,
         by descending score (within each level, if levels are given).
 
     Raises:
-        ValueError: If the levels do not add up to N.
+        ConfigError: If the levels do not add up to N.
     """
     num_classes = scores.shape[1]
     if level_lengths is None:
         level_lengths = [len(scores)]
     if sum(level_lengths) != len(scores):
-        raise ValueError(f'levels of {list(level_lengths)} points, but scores of {len(scores)}')
+        raise ConfigError(f'levels of {list(level_lengths)} points, but scores of {len(scores)}')
     kept_scores, kept, offset = [], [], 0
     for level in scores.split(list(level_lengths)):
         flat = level.reshape(-1)  # (N_l * K,)
@@ -159,10 +160,10 @@ def postprocess_video(cls_logits: Tensor,
         video, scores ``(M,)`` float32 and labels ``(M,)`` int64, by descending score.
 
     Raises:
-        ValueError: If the levels are missing or do not add up.
+        ConfigError: If the levels are missing or do not add up.
     """
     if cfg.per_level and level_lengths is None:
-        raise ValueError('per_level needs the number of points of each level')
+        raise ConfigError('per_level needs the number of points of each level')
     segments, scores, labels = select_candidates(
         cls_logits.float().sigmoid(),
         segments_grid.float(),

@@ -10,6 +10,7 @@ import torch
 from mmaction.registry import TASK_UTILS
 from torch import Tensor
 
+from ...errors import ConfigError
 from ..losses.functional import negative_focal_loss, sigmoid_focal_loss
 from .points import Points
 from .segment_iou import offset_diou_cost
@@ -51,7 +52,7 @@ class TemporalSimOTAAssigner:
                  keep_percent: float = 1.,
                  confuse_weight: float = 0.) -> None:
         if not 0 <= keep_percent <= 1:
-            raise ValueError(f'keep_percent must lie in [0, 1], got {keep_percent}')
+            raise ConfigError(f'keep_percent must lie in [0, 1], got {keep_percent}')
         self.cls_weight = cls_weight
         self.iou_weight = iou_weight
         self.center_radius = center_radius

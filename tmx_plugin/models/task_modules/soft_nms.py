@@ -18,6 +18,8 @@ from typing import Callable
 import torch
 from torch import Tensor
 
+from ...errors import ConfigError
+
 METHODS = ('gaussian', 'linear', 'soft_hard', 'improved_gaussian', 'hard')
 
 # Added to lengths, so that the IoU of segments without length is defined (0).
@@ -101,7 +103,7 @@ def segment_nms(segments: Tensor,
         by descending score.
 
     Raises:
-        ValueError: If ``method`` is unknown.
+        ConfigError: If ``method`` is unknown.
 
     Example:
         >>> segments = torch.tensor([[0., 10.], [1., 10.], [20., 30.]])
@@ -110,7 +112,7 @@ def segment_nms(segments: Tensor,
         tensor([0.9000, 0.7000])
     """
     if method not in METHODS:
-        raise ValueError(f'method {method!r} is not one of {", ".join(METHODS)}')
+        raise ConfigError(f'method {method!r} is not one of {", ".join(METHODS)}')
     factor = partial(_FACTORS[method], sigma=sigma, iou_threshold=iou_threshold, t1=t1, t2=t2)
     classes = labels if multiclass else torch.zeros_like(labels)
     picks = _Picks(scores, max_seg_num)
