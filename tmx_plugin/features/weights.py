@@ -47,8 +47,8 @@ def load_recognizer_weights(recognizer: nn.Module, checkpoint: str) -> None:
 
     Raises:
         CheckpointError: If the file cannot be read safely.
-        CheckpointMismatchError: If not one tensor of the recognizer is in the file, e.g. because it is
-            another architecture's.
+        CheckpointMismatchError: If not one tensor of the recognizer is in the file, e.g. because
+            it is another architecture's.
     """
     path = local_checkpoint(checkpoint)
     loaded = load_checkpoint_file(path)

@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..errors import ConfigError
 from ..evaluation.functional import SegmentTable, average_precision
 from ..evaluation.functional.matching import GreedyMatcher, GroundTruthIndex, index_of
 
@@ -119,7 +120,7 @@ def classify(true_positive, same, other, tiou: float, rule: str = 'detad') -> np
         ndarray: (D,) int64.
     """
     if rule not in RULES:
-        raise ValueError(f'expected one of the rules {RULES}, found {rule!r}')
+        raise ConfigError(f'expected one of the rules {RULES}, found {rule!r}')
     own = same if rule == 'own label' else np.where(same >= other, same, 0)
     conditions = [true_positive, own >= tiou, other >= tiou, own >= MIN_TIOU, other >= MIN_TIOU]
     return np.select(conditions, range(len(conditions)), default=len(conditions))
