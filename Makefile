@@ -1,13 +1,14 @@
 # make env | demo | test | lint | clean-env. Each may be repeated and does only what is left to do.
 # Works from a path with spaces: every path here is relative to this file's folder.
+# Any Python of tmx_plugin/supported.py does; that of the default stack goes first.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# On Linux this version's default wheel brings CUDA; set TORCH to choose another build.
-TORCH ?= torch==2.13.0
+# The default stack of tmx_plugin/supported.py. Set TORCH to choose another build.
+TORCH ?= $(shell "$(PYTHON)" tmx_plugin/supported.py default torch)
 BIN := .venv/bin
 CONFIG := configs/temporalmaxer/synthetic.py
 WORK := work_dirs/demo
 SOURCES := $(shell find tmx_plugin configs tools -type f -not -path '*/__pycache__/*' \
-	-not -path '*/.mim/*') setup.py pyproject.toml MANIFEST.in model-index.yml dataset-index.yml
+	-not -path '*/.mim/*') setup.py tmx_command.py pyproject.toml MANIFEST.in model-index.yml dataset-index.yml
 
 .PHONY: env demo test lint clean-env
 .DELETE_ON_ERROR:
@@ -15,7 +16,7 @@ SOURCES := $(shell find tmx_plugin configs tools -type f -not -path '*/__pycache
 env: .venv/.package
 
 # Everything the tests and tools need. One pip call, so that openmim's wishes do not undo torch's.
-.venv/.dependencies: setup.py
+.venv/.dependencies: setup.py tmx_plugin/supported.py
 	test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
 	$(BIN)/python -m pip install --quiet "$(TORCH)" ".[dev]"
 	touch $@

@@ -50,18 +50,22 @@ def read(path: str) -> str:
     return file.read_text(encoding='utf-8') if file.is_file() else ''
 
 
-def version() -> str:
+def values(path: str) -> dict:
+    """Names that a file of plain assignments defines, without importing the package and torch."""
     scope = {}
-    exec(read('tmx_plugin/version.py'), scope)  # a plain assignment, without importing torch
-    return scope['__version__']
+    exec(read(path), scope)
+    return scope
 
 
-# mmcv and mmcv-lite overwrite each other, so neither is forced on anybody: the extra "mmlite"
-# is for environments without one. 2.2.0 is refused by MMAction2.
-MMLITE = ['mmcv-lite>=2.0.1,<2.2.0']
+SUPPORTED = values('tmx_plugin/supported.py')
+requirement = SUPPORTED['requirement']
+
+# mmcv and mmcv-lite overwrite each other, and so do mmengine and its forks: none of them is forced
+# on anybody. The extra "mmlite" is for environments without; mmcv and mmcv-lite bring mmengine.
+MMLITE = [requirement('mmcv', 'mmcv-lite')]
 # openmim needs pkg_resources, which newer setuptools no longer has.
 MIM = ['openmim>=0.3.9', 'setuptools<81']
-VIDEO = ['decord>=0.6.0']
+VIDEO = ['av>=12.0']
 H5 = ['h5py>=3.0']
 ONNX = ['onnx>=1.14', 'onnxruntime>=1.15']
 TENSORBOARD = ['tensorboard>=2.10']
@@ -70,16 +74,18 @@ TEST = ['pytest>=7.4', 'hypothesis>=6.80', 'psutil', 'label-studio-sdk>=1.0', 'b
 
 setup(
     name='tmx_plugin',
-    version=version(),
+    version=values('tmx_plugin/version.py')['__version__'],
     description='TemporalMaxer for MMAction2: temporal action localization with max-pooling only',
     long_description=read('README.md'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
-    python_requires='>=3.9',
+    python_requires=f'>={SUPPORTED["PYTHON"][0]}',
     packages=find_packages(include=['tmx_plugin', 'tmx_plugin.*']),
+    py_modules=['tmx_command'],
+    entry_points=dict(console_scripts=['tmx = tmx_command:main']),
     include_package_data=True,
     install_requires=[
-        'torch>=2.1', 'numpy>=1.22', 'mmengine>=0.10.0,<1.0.0', 'mmaction2>=1.1.0,<2.0.0',
+        requirement('torch'), requirement('numpy'), requirement('mmaction2'),
         # imported by MMAction2 1.2.0, which does not declare it
         'importlib_metadata',
         'matplotlib>=3.7', 'jinja2>=3.0', 'rich>=12.0',

@@ -18,7 +18,8 @@ import tmx_plugin
 PARTS = ('.mim/configs/temporalmaxer/thumos_i3d.py', '.mim/configs/_base_/default_runtime.py',
          '.mim/configs/temporalmaxer/metafile.yml', '.mim/tools/train.py', '.mim/tools/test.py',
          '.mim/tools/data/make_synthetic.py', '.mim/model-index.yml', '.mim/dataset-index.yml',
-         'compat.py', 'engine/hooks/ema_hook.py', 'visualization/templates')
+         'compat.py', 'cli/commands.py', 'supported.py', 'engine/hooks/ema_hook.py',
+         'visualization/templates')
 
 
 @pytest.fixture(scope='module')
@@ -63,9 +64,10 @@ def test_distributions_hold_what_mim_looks_for(distributions, kind):
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_package_alone(distributions):
+def test_the_wheel_holds_the_package_and_its_command_alone(distributions):
     tops = {name.split('/')[0] for name in distributions['wheel']}
-    assert tops == {'tmx_plugin', f'tmx_plugin-{tmx_plugin.__version__}.dist-info'}
+    info = f'tmx_plugin-{tmx_plugin.__version__}.dist-info'
+    assert tops == {'tmx_plugin', 'tmx_command.py', info}
 
 
 @pytest.mark.slow
