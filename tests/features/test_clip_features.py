@@ -6,9 +6,8 @@ import pytest
 import torch
 from mmaction.registry import MODELS
 
-from tmx_plugin.errors import ConfigError
+from tmx_plugin.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from tmx_plugin.features.clip_features import ClipBackbone, fixed_clip_length, pool_features
-from tmx_plugin.models.checkpoint import CheckpointError
 
 _spec = importlib.util.spec_from_file_location('recognizers', Path(__file__).with_name(
     'recognizers.py'))
@@ -148,10 +147,14 @@ def test_other_models_are_refused():
     with pytest.raises(ConfigError, match='must be a Recognizer2D or Recognizer3D'):
         ClipBackbone(dict(type='RecognizerAudio', backbone=dict(
             type='ResNetAudio', depth=50, pretrained=None)), clip_len=16, stride=4)
-    flow = dict(RECOGNIZERS['SlowOnly'][0], data_preprocessor=dict(
-        type='ActionDataPreprocessor', mean=[128., 128.], std=[60., 60.], format_shape='NCTHW'))
-    with pytest.raises(ValueError, match='2 channels a frame'):
+    flow = dict(RECOGNIZERS['TSN'][0], data_preprocessor=dict(
+        type='ActionDataPreprocessor', mean=[128., 128.], std=[60., 60.], format_shape='NCHW'))
+    with pytest.raises(ValueError, match='only 3D recognizers'):
         ClipBackbone(flow, clip_len=16, stride=4)
+    depth = dict(RECOGNIZERS['I3D'][0], data_preprocessor=dict(
+        type='ActionDataPreprocessor', mean=[0.] * 4, std=[1.] * 4, format_shape='NCTHW'))
+    with pytest.raises(ValueError, match='4 channels a frame'):
+        ClipBackbone(depth, clip_len=16, stride=4)
 
 
 @pytest.mark.parametrize('backbone, expected', [
@@ -178,12 +181,30 @@ def test_weights_come_from_a_recognizer_checkpoint(tmp_path, frames):
         torch.testing.assert_close(module.recognizer.backbone.state_dict()[key], value)
     other = ClipBackbone(RECOGNIZERS['VideoMAE'][0], clip_len=16, stride=4,
                          checkpoint=str(tmp_path / 'tsn.pth'))
-    with pytest.raises(ValueError, match='holds none of the weights'):
+    with pytest.raises(CheckpointMismatchError, match='nothing was loaded') as error:
         other.load_checkpoint()
+    assert 'missing     backbone.patch_embed' in str(error.value)
+    assert 'unexpected  backbone.conv1' in str(error.value)
+    assert 'cls_head' not in str(error.value)
     (tmp_path / 'damaged.pth').write_text('no checkpoint')
     other.checkpoint = str(tmp_path / 'damaged.pth')
     with pytest.raises(CheckpointError, match='damaged.pth is not a checkpoint'):
         other.load_checkpoint()
+
+
+def test_checkpoint_that_fits_in_part_is_refused_with_the_differences(tmp_path):
+    cfg = RECOGNIZERS['I3D'][0]
+    state = MODELS.build(dict(cfg, _scope_='mmaction')).state_dict()
+    state.pop('backbone.conv1.bn.bias')
+    state['backbone.extra'] = torch.zeros(1)
+    state['cls_head.fc_cls.weight'] = torch.zeros(7, 9)
+    torch.save(dict(state_dict=state), tmp_path / 'part.pth')
+    module = ClipBackbone(cfg, checkpoint=str(tmp_path / 'part.pth'))
+    with pytest.raises(CheckpointMismatchError, match=r'2 difference\(s\)') as error:
+        module.load_checkpoint()
+    lines = str(error.value).splitlines()[1:]
+    assert [line.split()[:2] for line in lines] == [
+        ['missing', 'backbone.conv1.bn.bias'], ['unexpected', 'backbone.extra']]
 
 
 def test_pooling_of_every_shape():

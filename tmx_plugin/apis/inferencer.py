@@ -20,16 +20,13 @@ from ..errors import ConfigError, DataError
 from ..exporters import export, to_detections
 from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.files import file_name
+from ..utils.package_files import CONFIG_ROOT
 from ..visualization import draw_timeline, figure_to_image, save_figure
 from .init import init_localizer
 from .onnx_localizer import OnnxLocalizer
 from .preview import write_preview
 from .video_inputs import VideoInputs
 
-_PACKAGE = Path(__file__).resolve().parents[1]
-#: Folder of this package's configs/: the repository, or .mim where it is installed.
-CONFIG_ROOT = next((folder for folder in (_PACKAGE.parent, _PACKAGE / '.mim')
-                    if (folder / 'configs' / 'temporalmaxer').is_dir()), _PACKAGE.parent)
 FEATURE_SUFFIXES = ('.npy', '.npz', '.pt', '.pth', '.pkl', '.csv', '.h5', '.hdf5')
 
 

@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 
 from ..errors import ConfigError, MissingFileError, MissingPackageError
+from ..utils.package_files import recognizer_configs
 from .clip_features import ClipBackbone
 from .frame_pipeline import FramePipeline
 from .video import VideoFrames
@@ -17,7 +18,11 @@ from .weights import file_hash, local_checkpoint
 
 
 def load_recognizer_config(config: Union[str, Path, Config]) -> Config:
-    """A recognizer's config: a file, ``mmaction::recognition/...``, or a config already.
+    """A recognizer's config.
+
+    Args:
+        config (str | Path | Config): A file, ``mmaction::recognition/...``, a bare name among
+            the recognizers of this package such as ``'i3d_rgb'``, or a config already.
 
     Raises:
         MissingFileError: If there is no such file.
@@ -38,6 +43,9 @@ def _config_file(name: str) -> str:
     """
     package, scoped, inner = name.partition('::')
     path = Path(name)
+    own = recognizer_configs()
+    if name in own and not path.is_file():
+        return str(own[name])
     if scoped:
         spec = importlib.util.find_spec(package)
         if spec is None:
@@ -46,7 +54,8 @@ def _config_file(name: str) -> str:
         path = path.with_name(path.name.removesuffix('.py') + '.py')
     if not path.is_file():
         raise MissingFileError(f'{name}: there is no config file {path}; those that MMAction2 '
-                               'brings are named like mmaction::recognition/tsn/NAME.py')
+                                'brings are named like mmaction::recognition/tsn/NAME.py, those '
+                                f'of this package {", ".join(own)}')
     return str(path)
 
 

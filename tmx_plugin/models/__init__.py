@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from .backbones import InceptionI3D, LinspaceSlowFast
 from .data_preprocessors import TALDataPreprocessor
 from .heads import TemporalMaxerHead
 from .localizers import TemporalMaxer
@@ -7,6 +8,7 @@ from .necks import TemporalMaxerNeck
 from .task_modules import TemporalSimOTAAssigner
 
 __all__ = [
-    'SegmentDIoULoss', 'SnippetFocalLoss', 'TALDataPreprocessor', 'TemporalMaxer',
-    'TemporalMaxerHead', 'TemporalMaxerNeck', 'TemporalSimOTAAssigner'
+    'InceptionI3D', 'LinspaceSlowFast', 'SegmentDIoULoss', 'SnippetFocalLoss',
+    'TALDataPreprocessor', 'TemporalMaxer', 'TemporalMaxerHead', 'TemporalMaxerNeck',
+    'TemporalSimOTAAssigner'
 ]

@@ -145,6 +145,11 @@ def differences(state: dict[str, Tensor], model: nn.Module) -> list[str]:
     expected = model.state_dict()
     if not any(key.startswith('backbone.') for key in state):
         expected = {key: v for key, v in expected.items() if not key.startswith('backbone.')}
+    return state_differences(state, expected)
+
+
+def state_differences(state: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
+    """How names and shapes of tensors differ from the expected ones, a line each."""
     lines = [f'missing     {key} {_shape(expected[key])}' for key in expected if key not in state]
     lines += [f'unexpected  {key} {_shape(state[key])}' for key in state if key not in expected]
     return lines + [
