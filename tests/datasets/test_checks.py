@@ -22,8 +22,8 @@ from tmx_plugin.datasets.checks.assignment import (
     suggest_ranges,
 )
 from tmx_plugin.datasets.checks.features import FeatureFacts, feature_findings, read_all
-from tmx_plugin.datasets.checks.geometry import covered, expected_length
 from tmx_plugin.datasets.errors import DataError
+from tmx_plugin.structures.video_time import VideoTime
 
 RANGES = [(0, 4), (4, 8), (8, 10000)]
 
@@ -44,8 +44,9 @@ def grid_info(*segments, length=64):
 # ------------------------------------------------------------------ lengths
 
 def lengths_at(infos, stride, offset=8., fps=None):
-    return {i['video_id']: int(expected_length(stride, offset, fps or i['fps'], i['duration']))
-            for i in infos}
+    times = {i['video_id']: VideoTime(stride, offset, fps or i['fps'], i['duration'])
+             for i in infos}
+    return {name: int(time.expected_length()) for name, time in times.items()}
 
 
 @pytest.fixture
@@ -116,14 +117,6 @@ def test_resized_swapped_and_hopeless_lengths(videos):
     finding, = length_findings(videos, {name: 5 + 977 * k for k, name in enumerate(lengths)})
     assert 'No single feature_stride or fps would fit' in finding.message
     assert length_findings(videos[:1], {'v0': 1})[0].level == 'error'
-
-
-@given(st.integers(1, 64), st.floats(0, 40), st.sampled_from([15., 24., 29.97, 30., 60.]),
-       st.floats(30, 4000))
-def test_covered_and_expected_length_are_inverse(stride, offset, fps, duration):
-    length = expected_length(stride, offset, fps, duration)
-    assert covered(length, stride, offset, fps) == pytest.approx(
-        max(duration, 2 * offset / fps))
 
 
 def test_published_thumos_lengths_fit(shared_data):

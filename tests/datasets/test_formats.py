@@ -13,6 +13,7 @@ from tmx_plugin.datasets.annotations import read_annotations
 from tmx_plugin.datasets.errors import DataError
 from tmx_plugin.datasets.formats.epic import frame_to_seconds
 from tmx_plugin.datasets.formats.files import parse_seconds, video_name
+from tmx_plugin.structures.video_time import VideoTime
 
 
 def write(path, content):
@@ -252,8 +253,8 @@ def test_durations_from_side_file_length_and_csv_of_frames(tmp_path):
     np.save(tmp_path / 'b.npy', np.zeros((10, 2), np.float32))
     write(tmp_path / 'a.json', {'fps': 25, 'frames': 100, 'duration': 4., 'stride': 4})
     lengths = write(tmp_path / 'c.csv', 'video,frames\nc,90\n')
-    info = formats.VideoInfo([lengths], features=tmp_path, geometry=dict(
-        fps=30., feature_stride=4, offset_frames=8))
+    info = formats.VideoInfo([lengths], features=tmp_path, geometry=VideoTime(
+        feature_stride=4, offset_frames=8, fps=30.))
     assert info['a'] == {'duration': 4., 'frame': 100, 'fps': 25.}
     assert info['b']['duration'] == pytest.approx((9 * 4 + 16) / 30)
     assert info['c'] == {'duration': 3., 'frame': None, 'fps': 30.}

@@ -11,7 +11,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from tmx_plugin.datasets import DataError, TALDataset
-from tmx_plugin.datasets.transforms.segments import segment_frames
+from tmx_plugin.structures.video_time import VideoTime
 
 FPS, STRIDE, OFFSET = 8, 4, 4
 TRAIN_PIPELINE = [dict(type='LoadFeatures'), dict(type='SegmentsToGrid'),
@@ -244,7 +244,8 @@ def test_channels_that_the_files_lack(root):
 
 def test_times_without_measure_stay_on_their_side(root):
     rewrite(root, a=video('Training', ('run', 1, 1e300)))
-    start, end = segment_frames(build(root).get_data_info(0))[0].tolist()
+    info = build(root).get_data_info(0)
+    start, end = VideoTime.of(info).to_frames(info['segments_sec'])[0].tolist()
     assert start == FPS < end
 
 

@@ -14,11 +14,11 @@ from ..errors import ConfigError
 from ..evaluation.functional import round_decimals
 from ..exporters import to_detections
 from ..exporters.epic_submission import NUM_NOUNS, NUM_VERBS
-from ..models.heads.temporal_maxer_head import TIME_KEYS, flatten_levels
+from ..models.heads.temporal_maxer_head import flatten_levels
 from ..models.task_modules.points import decode_segments
 from ..models.task_modules.postprocess import PostProcessCfg, select_candidates
 from ..models.task_modules.soft_nms import segment_nms
-from ..structures.time_grid import grid_to_seconds
+from ..structures.video_time import VideoTime
 
 # Points whose products with all pairs of classes are held at a time: 128 * 97 * 300 * 4 bytes.
 CHUNK = 128
@@ -105,8 +105,7 @@ def fuse_video(verb_model, noun_model, inputs: Tensor, meta: dict, *, verb_weigh
     present, classes = labels.unique(return_inverse=True)
     segments, scores, classes = segment_nms(
         segments, scores, classes, num_classes=len(present), **cfg.nms_kwargs())
-    segments = grid_to_seconds(segments, **{key: meta[key] for key in TIME_KEYS})
-    return segments, scores, present[classes]
+    return VideoTime.of(meta).to_seconds(segments), scores, present[classes]
 
 
 def official_ids(num_classes: int, target: str, names: Optional[Sequence[str]] = None,

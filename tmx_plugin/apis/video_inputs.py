@@ -14,6 +14,7 @@ from ..features.clip_features import ClipBackbone
 from ..features.extractor import FeatureExtractor
 from ..features.frame_pipeline import FramePipeline
 from ..features.storage import VIDEO_SUFFIXES, read_side_file
+from ..structures.video_time import VideoTime
 
 
 class VideoInputs:
@@ -130,7 +131,7 @@ class VideoInputs:
                              offset_frames=self.dataset.offset_frames)
         features = read_features(path, self.dataset.layout)
         # Without a side file the video is taken to end with the last clip.
-        clips_end = ((len(features) - 1) * self.dataset.feature_stride
-                     + 2 * self.dataset.offset_frames) / fps
+        clips_end = VideoTime(self.dataset.feature_stride, self.dataset.offset_frames,
+                              fps).extent(len(features))
         return dict(feature_cache={str(path): features}, fps=fps,
                     duration=side.get('duration', clips_end))

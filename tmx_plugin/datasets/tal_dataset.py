@@ -13,6 +13,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from ..errors import ConfigError, DataError, MissingFileError
+from ..structures.video_time import VideoTime
 from .annotations import (
     IGNORED_LABELS,
     VideoAnnotation,
@@ -33,7 +34,6 @@ from .checks import (
 from .feature_checks import check_side_files, peek_sizes
 from .feature_io import read_features
 from .text_files import read_lines
-from .transforms.segments import segment_frames
 
 
 @DATASETS.register_module()
@@ -192,7 +192,7 @@ class TALDataset(BaseDataset):
             return self.data_list
         if self.filter_gt:
             for info in self.data_list:
-                frames = segment_frames(info)
+                frames = VideoTime.of(info).to_frames(info['segments_sec'])
                 keep = frames[:, 1] > frames[:, 0]
                 info.update(segments_sec=info['segments_sec'][keep], labels=info['labels'][keep])
         kept = [info for info in self.data_list if len(info['labels'])]

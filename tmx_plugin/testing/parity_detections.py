@@ -14,7 +14,7 @@ from ..models.heads.temporal_maxer_head import flatten_levels
 from ..models.task_modules.points import decode_segments
 from ..models.task_modules.postprocess import PostProcessCfg, select_candidates
 from ..models.task_modules.soft_nms import segment_nms
-from ..structures.time_grid import grid_to_seconds
+from ..structures.video_time import VideoTime
 from .golden import GoldenModel
 from .parity_model import Difference
 
@@ -69,9 +69,8 @@ def _compare_stages(golden, case, cfg: PostProcessCfg, note) -> None:
     after = [stored('nms', kind) for kind in ('segments', 'scores', 'labels')]
     note('after NMS', _detections_error(kept, after), 1e-6)
     meta = golden.info[f'{case}_meta']
-    seconds = grid_to_seconds(
-        after[0], feature_stride=meta['snippet_stride'], offset_frames=meta['offset_frames'],
-        fps=meta['fps'], duration=meta['duration'])
+    time = VideoTime(meta['snippet_stride'], meta['offset_frames'], meta['fps'], meta['duration'])
+    seconds = time.to_seconds(after[0])
     note('seconds', _max_abs(seconds, stored('det', 'segments_seconds')), 0)
     rounded = torch.from_numpy(round_decimals(seconds.double().numpy(), 2))
     note('rounded seconds', _max_abs(rounded, stored('result', 'segments_rounded')), 0)

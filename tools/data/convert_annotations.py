@@ -88,10 +88,10 @@ def parse_args(argv=None):
 
 def _video_info(args):
     from tmx_plugin.datasets.formats import VideoInfo
+    from tmx_plugin.structures.video_time import VideoTime
     geometry = None
     if args.fps and args.feature_stride:
-        geometry = dict(fps=args.fps, feature_stride=args.feature_stride,
-                        offset_frames=args.offset_frames)
+        geometry = VideoTime(args.feature_stride, args.offset_frames, args.fps)
     return VideoInfo(args.videos, features=args.features, video_dir=args.video_dir,
                      geometry=geometry, layout=args.layout)
 

@@ -70,9 +70,11 @@ def render(times, segments, patterns):
 def make_sequence(rng, patterns):
     """One sequence: float32 features (T, C), its duration in seconds and its segments."""
     import numpy as np
+
+    from tmx_plugin.structures.video_time import VideoTime
     length = int(rng.integers(200, 600, endpoint=True))
-    duration = ((length - 1) * STRIDE + CLIP) / FPS
-    times = (np.arange(length) * STRIDE + CLIP / 2) / FPS
+    duration = VideoTime(STRIDE, CLIP / 2, FPS).extent(length)
+    times = VideoTime(STRIDE, CLIP / 2, FPS, duration).to_seconds(np.arange(length))
     segments = draw_segments(rng, duration)
     feats = AMPLITUDE * render(times, segments, patterns)
     feats += 0.3 * AMPLITUDE * render(times, draw_segments(rng, duration), patterns)

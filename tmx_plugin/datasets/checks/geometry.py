@@ -4,8 +4,11 @@
 Naming: T features of a file (after ``sample_stride``), one every ``feature_stride`` frames, the
 first centred at ``offset_frames``; the last clip reaches as far behind its centre.
 """
+from dataclasses import replace
+
 import numpy as np
 
+from ...structures.video_time import VideoTime
 from .findings import Finding, some
 
 #: Part of the duration by which the features may cover more or less than the video ...
@@ -41,38 +44,37 @@ def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=
     if not infos:
         return []
     length = np.array([lengths[info['video_id']] for info in infos], dtype=np.float64)
-    stride, offset, fps, duration = (
-        np.array([info[key] for info in infos], dtype=np.float64)
-        for key in ('feature_stride', 'offset_frames', 'fps', 'duration'))
-    off = ~fits(length, stride, offset, fps, duration)
-    drift = _drift_findings(length, stride, offset, fps, duration, sample_stride)
+    time = VideoTime(*(np.array([info[key] for info in infos], dtype=np.float64)
+                       for key in ('feature_stride', 'offset_frames', 'fps', 'duration')))
+    off = ~fits(length, time)
+    drift = _drift_findings(length, time, sample_stride)
     if not off.any():
         return drift
-    worst = int(np.argmax(np.abs(np.log(covered(length, stride, offset, fps) / duration)) * off))
+    worst = int(np.argmax(np.abs(np.log(time.extent(length) / time.duration)) * off))
     names = [info['video_id'] for info, wrong in zip(infos, off) if wrong]
     message = (f'the features of {len(names)} of {len(infos)} videos do not fit their duration '
                f'(tolerance {TOLERANCE:.0%}, {EDGE_STRIDES} strides and a clip): '
-               f'expected about {expected_length(stride, offset, fps, duration)[worst]:.0f} '
-               f'features of video {infos[worst]["video_id"]!r} ({duration[worst]:g} s, '
-               f'{fps[worst]:.4g} fps, feature_stride {stride[worst]:g}), found '
+               f'expected about {time.expected_length()[worst]:.0f} '
+               f'features of video {infos[worst]["video_id"]!r} ({time.duration[worst]:g} s, '
+               f'{time.fps[worst]:.4g} fps, feature_stride {time.feature_stride[worst]:g}), found '
                f'{length[worst]:.0f}')
     if 2 * len(names) <= len(infos):
         return [Finding('warning', 'length', f'{message}. Also {some(names, 5)}', names), *drift]
     if widths and all(info['video_id'] in widths for info in infos):
         width = np.array([widths[info['video_id']] for info in infos], dtype=np.float64)
-        if _most(fits(width, stride, offset, fps, duration)):
+        if _most(fits(width, time)):
             stored, other = ('(C, T)', 'ct') if layout == 'tc' else ('(T, C)', 'tc')
             message += f'. The files look stored as {stored}: try layout={other!r}'
             return [Finding('error', 'length', message, names)]
-    advice = advise(length, stride, offset, fps, duration, sample_stride)
+    advice = advise(length, time, sample_stride)
     return [Finding('error', 'length', f'{message}. {advice}', names)]
 
 
-def _drift_findings(length, stride, offset, fps, duration, sample_stride) -> list:
-    """Warning about a stride or fps that is wrong by little; arrays of equal length."""
-    frames = duration * fps
+def _drift_findings(length, time: VideoTime, sample_stride) -> list:
+    """Warning about a stride or fps that is wrong by little; of arrays (V,)."""
+    fps, stride, frames = time.fps, time.feature_stride, time.duration * time.fps
     # Clips lie inside the video, or there is one every stride up to its end.
-    ends = np.stack([covered(length, stride, offset, 1.), length * stride])
+    ends = np.stack([time.extent_frames(length), length * stride])
     ratio = np.clip(frames, ends.min(0), ends.max(0)) / frames
     long = length > DRIFT_LENGTH
     if long.sum() < DRIFT_VIDEOS or abs(np.median(ratio[long]) - 1) <= DRIFT:
@@ -110,38 +112,30 @@ def stream_findings(file_lengths: dict) -> list:
                     f'{" and ".join(map(str, odd[worst]))} features of video {worst!r}', list(odd))]
 
 
-def covered(length, stride, offset, fps):
-    """Seconds that the features cover."""
-    return ((length - 1) * stride + 2 * offset) / fps
-
-
-def expected_length(stride, offset, fps, duration):
-    """T at which the features cover the duration."""
-    return np.maximum((duration * fps - 2 * offset) / stride + 1, 1)
-
-
-def fits(length, stride, offset, fps, duration) -> np.ndarray:
+def fits(length, time: VideoTime) -> np.ndarray:
     """Which videos' features cover their duration, within the tolerance."""
-    edge = (EDGE_STRIDES * stride + 2 * offset) / fps
-    return np.abs(covered(length, stride, offset, fps) - duration) <= TOLERANCE * duration + edge
+    edge = time.extent(EDGE_STRIDES + 1)
+    return np.abs(time.extent(length) - time.duration) <= TOLERANCE * time.duration + edge
 
 
-def advise(length, stride, offset, fps, duration, sample_stride=1) -> str:
-    """What stride or fps would fit the features of most videos; arrays of equal length."""
-    if len(length) > 1 and np.ptp(length) == 0 and np.ptp(duration) > TOLERANCE * duration.max():
+def advise(length, time: VideoTime, sample_stride=1) -> str:
+    """What stride or fps would fit the features of most videos; of arrays (V,)."""
+    if len(length) > 1 and np.ptp(length) == 0 \
+            and np.ptp(time.duration) > TOLERANCE * time.duration.max():
         return (f'All of them have the length {length[0]:.0f}: features that were resized to one '
                 'length have no fixed stride; extract them at one')
     options = {}
     several = length > 1
     if several.any():
-        exact = np.median(((duration * fps - 2 * offset) / (length - 1))[several])
+        span = time.duration * time.fps - 2 * time.offset_frames  # first to last centre
+        exact = np.median((span / (length - 1))[several])
         whole = max(round(exact), 1)
         fitting = _near(exact, [whole])
-        if fitting > 0 and _most(fits(length, fitting, offset, fps, duration)):
+        if fitting > 0 and _most(fits(length, replace(time, feature_stride=fitting))):
             options[f'feature_stride={fitting / sample_stride:.4g}'] = fitting == whole
-    exact = np.median(covered(length, stride, offset, 1.) / duration)
+    exact = np.median(time.extent_frames(length) / time.duration)
     fitting = _near(exact, COMMON_FPS)
-    if fitting > 0 and _most(fits(length, stride, offset, fitting, duration)):
+    if fitting > 0 and _most(fits(length, replace(time, fps=fitting))):
         options[f'fps={fitting:.4g}'] = fitting in COMMON_FPS
     # Where one of them is a usual number and the other is not, it is the one.
     usual = [words for words, is_usual in options.items() if is_usual] or list(options)

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from tmx_plugin.utils.files import atomic_write
 
+from ...structures.video_time import VideoTime
 from .assignment import UNLIMITED
 from .doctor import duration_stats
 
@@ -91,7 +92,7 @@ def _levels(report) -> Table:
 
 def _step_seconds(report) -> float:
     """Median length of a grid step in seconds."""
-    return float(np.median([info['feature_stride'] / info['fps'] for info in report.data_list]))
+    return float(np.median([VideoTime.of(info).step for info in report.data_list]))
 
 
 def plot_durations(report, path) -> None:

@@ -2,14 +2,14 @@
 """Segments and classes that are legal, but of no use or not as meant."""
 import numpy as np
 
-from ...structures.time_grid import frames_to_grid
-from ..transforms.segments import segment_frames
+from ...structures.video_time import VideoTime
 from .findings import Finding, some
 
 
 def grid_segments(info: dict) -> np.ndarray:
     """Segments (G, 2) of a video on its feature grid, float64, as training sees them."""
-    return frames_to_grid(segment_frames(info), info['feature_stride'], info['offset_frames'])
+    time = VideoTime.of(info)
+    return time.to_grid(time.to_frames(info['segments_sec']))
 
 
 def odd_segments(info: dict, largest_range=None) -> dict:
@@ -25,12 +25,12 @@ def odd_segments(info: dict, largest_range=None) -> dict:
     start, end = info['segments_sec'].T
     grid = grid_segments(info)
     steps = grid[:, 1] - grid[:, 0]
-    step_sec = info['feature_stride'] / info['fps']
     late = start >= info['duration']
     odd = {
         'end before they start, or at once': end <= start,
         'start at or after the end of their video': late,
-        'end more than a grid step after their video': ~late & (end > info['duration'] + step_sec),
+        'end more than a grid step after their video':
+            ~late & (end > info['duration'] + VideoTime.of(info).step),
         'are shorter than one grid step': (end > start) & (steps < 1)}
     if largest_range is not None:
         # From the centre, both ends are at half the length.

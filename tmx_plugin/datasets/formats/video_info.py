@@ -26,7 +26,7 @@ class VideoInfo:
             extraction writes them. Where there is no json, the length of the feature file and
             ``geometry`` tell the duration.
         video_dir (str | Path, optional): Folder with the videos.
-        geometry (dict, optional): ``fps``, ``feature_stride`` and ``offset_frames``.
+        geometry (VideoTime, optional): ``fps``, ``feature_stride`` and ``offset_frames``.
         layout (str): ``'tc'`` where feature files hold (T, C), ``'ct'`` where they hold (C, T).
     """
 
@@ -78,11 +78,7 @@ class VideoInfo:
         if path is None:
             return None
         length = len(read_features(path, self.layout))
-        # The last clip is centred at (T - 1) * stride + offset and reaches as far again.
-        frames = (length - 1) * self.geometry['feature_stride'] \
-            + 2 * self.geometry['offset_frames']
-        fps = self.geometry['fps']
-        return {'duration': frames / fps, 'frame': None, 'fps': fps}
+        return {'duration': self.geometry.extent(length), 'frame': None, 'fps': self.geometry.fps}
 
     def require(self, name, source) -> dict:
         """As ``info[name]``.

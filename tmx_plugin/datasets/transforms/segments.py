@@ -5,7 +5,7 @@ from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
 
 from ...errors import ConfigError
-from ...structures.time_grid import frames_to_grid, seconds_to_frames
+from ...structures.video_time import VideoTime
 
 
 @TRANSFORMS.register_module()
@@ -25,18 +25,13 @@ class SegmentsToGrid(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
-        frames = segment_frames(results)
-        grid = frames_to_grid(frames, results['feature_stride'], results['offset_frames'])
+        time = VideoTime.of(results)
+        frames = time.to_frames(results['segments_sec'])
+        grid = time.to_grid(frames)
         keep = first_of_equal(frames, results['labels'])
         results['segments_grid'] = grid[keep].astype(np.float32)
         results['segment_labels'] = results['labels'][keep]
         return results
-
-
-def segment_frames(info: dict) -> np.ndarray:
-    """Whole video frames (G, 2) int64 of the ``segments_sec`` of a video's information."""
-    return seconds_to_frames(info['segments_sec'], fps=info['fps'], duration=info['duration'],
-                             num_frames=info['num_frames'])
 
 
 def first_of_equal(frames: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tmx_plugin.structures.time_grid import grid_to_seconds
+from tmx_plugin.structures.video_time import VideoTime
 
 from ...errors import ConfigError
 from .soft_nms import METHODS, segment_nms
@@ -173,7 +173,5 @@ def postprocess_video(cls_logits: Tensor,
         min_len=cfg.min_len)
     segments, scores, labels = segment_nms(
         segments, scores, labels, num_classes=cls_logits.shape[1], **cfg.nms_kwargs())
-    segments_sec = grid_to_seconds(
-        segments, feature_stride=feature_stride, offset_frames=offset_frames, fps=fps,
-        duration=duration)
+    segments_sec = VideoTime(feature_stride, offset_frames, fps, duration).to_seconds(segments)
     return segments_sec, scores, labels
