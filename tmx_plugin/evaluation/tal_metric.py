@@ -16,7 +16,13 @@ from rich.table import Table
 from tmx_plugin.exporters import to_detections, write_activitynet
 
 from ..errors import ConfigError, DataError
-from .functional import SegmentTable, average_precision, clean_ground_truth, topk_recall
+from .functional import (
+    SegmentTable,
+    average_precision,
+    clean_ground_truth,
+    mean_average_precision,
+    topk_recall,
+)
 from .functional.rounding import round_decimals
 
 
@@ -117,9 +123,10 @@ class TALMetric(BaseMetric):
         classes, ap = average_precision(gt, det, self.tiou_thresholds)
         if self.classwise:
             self._log_classes(classes, ap, gt, det)
-        metrics = dict(average_mAP=float(ap.mean(axis=0).mean() * 100))
-        for threshold, value in zip(self.tiou_thresholds, ap.mean(axis=0)):
-            metrics[f'mAP@{threshold:g}'] = float(value * 100)
+        average, values = mean_average_precision(ap)
+        metrics = dict(average_mAP=100 * average)
+        for threshold, value in zip(self.tiou_thresholds, values):
+            metrics[f'mAP@{threshold:g}'] = 100 * value
         if self.recall_top_k:
             recall = topk_recall(gt, det, self.tiou_thresholds, self.recall_top_k)[1].mean(axis=0)
             for threshold, row in zip(self.tiou_thresholds, recall):

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write an HTML report on predictions: mAP, kinds of errors, recall by length, timelines.
+"""Write an HTML report on predictions: mAP, operating points, kinds of errors, and a player.
 
-Example::
+Everything also goes to report.json beside the page.
+
+Examples::
 
     python tools/analysis/report.py predictions.json data/hapt/annotations/hapt.json --out report
+    python tools/analysis/report.py predictions.json annotations.json --subset validation \
+        --out report --videos videos/ --compare earlier.json --thresholds thresholds.json
+    python tools/analysis/report.py configs/temporalmaxer/hapt_inertial.py epoch_30.pth --out report
 """
 import argparse
 import sys
@@ -17,34 +22,62 @@ if (ROOT / 'tmx_plugin').is_dir():
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('predictions', help='ActivityNet-style json of predictions')
-    parser.add_argument('annotations', help='ActivityNet-style json of ground truth')
-    parser.add_argument('--out', required=True, metavar='DIR', help='folder for report.html')
+    parser.add_argument('predictions', help='ActivityNet-style json of predictions, or a config')
+    parser.add_argument('annotations', help='ActivityNet-style json of ground truth, or a '
+                        'checkpoint, which is tested first')
+    parser.add_argument('--out', required=True, metavar='DIR',
+                        help='folder for report.html and report.json')
     parser.add_argument('--subset', help='subset that was predicted (default: the one that has '
-                        'all the predicted videos)')
-    parser.add_argument('--tious', type=float, nargs='+', default=[0.3, 0.4, 0.5, 0.6, 0.7],
-                        help='tIoU thresholds of the mAP (default: 0.3 0.4 0.5 0.6 0.7)')
+                        "all the predicted videos, or the config's)")
+    parser.add_argument('--tious', type=float, nargs='+', metavar='TIOU',
+                        help='tIoU thresholds of the mAP (default: 0.3 0.4 0.5 0.6 0.7, or the '
+                        "config's)")
     parser.add_argument('--main-tiou', type=float, default=0.5, help='tIoU at which a single '
                         'prediction is called right or wrong (default: 0.5)')
-    parser.add_argument('--num-videos', type=int, default=3,
-                        help='how many of the worst and best videos to draw (default: 3)')
-    parser.add_argument('--score-thr', type=float, default=0.3,
-                        help='least score of a prediction in a timeline (default: 0.3)')
-    parser.add_argument('--top-k', type=int, metavar='K',
-                        help='predictions in a timeline at most (default: all)')
+    parser.add_argument('--rule', choices=('detad', 'own-label'), default='detad',
+                        help='how a false positive is judged: by the segment it overlaps most '
+                        '(default), or with its own label before others')
+    parser.add_argument('--buckets', choices=('auto', 'thumos14', 'activitynet'), default='auto',
+                        help="DETAD's groups of lengths, coverage and instances (default: by the "
+                        'median length)')
+    parser.add_argument('--videos', metavar='FOLDER', help='videos for the player, NAME.mp4 ...; '
+                        'they are linked, not copied')
+    parser.add_argument('--compare', metavar='OTHER', help='other predictions on the same '
+                        'annotations')
+    parser.add_argument('--thresholds', metavar='FILE', help='write the score of best F1 of each '
+                        'class, for --score-thr of infer.py')
+    parser.add_argument('--num-videos', type=int, default=20,
+                        help='rows of the table of videos at first (default: 20)')
+    parser.add_argument('--score-thr', type=float, help='least score shown in the player at first '
+                        '(default: that of best F1)')
+    parser.add_argument('--top-k', type=int, metavar='K', help='predictions of a video in the '
+                        'player at most (default: all, or so many that there are 200,000 in all)')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
 
 def run(args) -> None:
+    """Read or make the predictions, and write the report on them."""
+    from tmx_plugin.visualization.player import find_videos
     from tmx_plugin.visualization.report import write_report
     from tmx_plugin.visualization.results import load_results
+    predictions, annotations, subset = args.predictions, args.annotations, args.subset
+    tious = args.tious
+    if Path(predictions).suffix != '.json':
+        from tmx_plugin.apis.test_predictions import predict_test_set
+        made = predict_test_set(predictions, annotations, args.out, ROOT)
+        predictions, annotations = made.predictions, made.annotations
+        subset, tious = subset or made.subset, tious or made.tious
+    results = load_results(predictions, annotations, subset)
+    other = args.compare and load_results(args.compare, annotations, results.subset)
     path = Path(args.out) / 'report.html'
-    results = load_results(args.predictions, args.annotations, args.subset)
     summary = write_report(
-        results, path, args.tious, title=f'Report on {Path(args.predictions).name}',
-        main_tiou=args.main_tiou, score_thr=args.score_thr, top_k=args.top_k,
-        num_videos=args.num_videos)
+        results, path, tious or [0.3, 0.4, 0.5, 0.6, 0.7],
+        title=f'Report on {Path(args.predictions).name}',
+        main_tiou=args.main_tiou, rule=args.rule.replace('-', ' '), buckets=args.buckets,
+        videos=args.videos and find_videos(args.videos, results.videos), other=other,
+        other_name=args.compare and Path(args.compare).name, thresholds_file=args.thresholds,
+        num_videos=args.num_videos, score_thr=args.score_thr, top_k=args.top_k)
     print('  '.join(f'{name} {value:.2f}' for name, value in summary.items()))
     print(path)
 

@@ -3,6 +3,8 @@
 
 All classes, videos and thresholds are done at once; nothing runs in Python per detection.
 """
+import math
+
 import numpy as np
 
 from ...errors import ConfigError, DataError
@@ -48,6 +50,25 @@ def average_precision(gt: SegmentTable, det: SegmentTable, tious):
                     matcher.taken_by - ranking.class_start[class_of] + 1.)
     ap = [_ap_of_ranks(part) for part in np.split(rank, index.class_start[1:-1], axis=1)]
     return index.classes, np.stack(ap)
+
+
+def mean_average_precision(ap):
+    """Mean of AP over classes, and its mean over thresholds.
+
+    The sums are exact, so that the order of the classes does not show in the last digit.
+
+    Args:
+        ap (ndarray): (K, T) from :func:`average_precision`.
+
+    Returns:
+        tuple: average mAP (float) and mAP of each threshold (list of T floats), in [0, 1].
+
+    Example:
+        >>> mean_average_precision(np.array([[1., .5], [.5, 0.]]))
+        (0.5, [0.75, 0.25])
+    """
+    values = [math.fsum(column) / len(column) for column in np.transpose(ap).tolist()]
+    return math.fsum(values) / len(values), values
 
 
 def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k):
