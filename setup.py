@@ -70,6 +70,7 @@ H5 = ['h5py>=3.0']
 ONNX = ['onnx>=1.14', 'onnxruntime>=1.15']
 TENSORBOARD = ['tensorboard>=2.10']
 TEST = ['pytest>=7.4', 'hypothesis>=6.80', 'psutil', 'label-studio-sdk>=1.0', 'build', 'wheel',
+        'selenium>=4.15',
         *MMLITE, *MIM, *VIDEO, *H5, *ONNX, *TENSORBOARD]
 
 setup(
@@ -88,7 +89,7 @@ setup(
         requirement('torch'), requirement('numpy'), requirement('mmaction2'),
         # imported by MMAction2 1.2.0, which does not declare it
         'importlib_metadata',
-        'matplotlib>=3.7', 'jinja2>=3.0', 'rich>=12.0',
+        'matplotlib>=3.7', 'jinja2>=3.0', 'rich>=12.0', 'plotly>=5.18',
     ],
     extras_require=dict(
         mmlite=MMLITE, mim=MIM, video=VIDEO, h5=H5, onnx=ONNX, tensorboard=TENSORBOARD,

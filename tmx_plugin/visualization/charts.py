@@ -110,7 +110,7 @@ def _confusion(document) -> dict:
     # Each axis by number, so that two names that are shown alike stay two classes.
     ticks = dict(tickmode='array', tickvals=list(range(len(names))), ticktext=names)
     return _figure([dict(
-        type='heatmap', z=wrong, text=names, colorscale='Blues', xgap=1, ygap=1,
+        type='heatmap', z=wrong, text=names, colorscale='Blues', reversescale=True, xgap=1, ygap=1,
         hovertemplate='%{y} taken for %{x}: %{z}<extra></extra>')],
         'predicted', 'true', height=size, xaxis=dict(ticks, tickangle=-45),
         yaxis=dict(ticks, autorange='reversed'))

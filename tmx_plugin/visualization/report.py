@@ -50,7 +50,7 @@ def write_report(results: Results, path, tious: Sequence[float], *, title: str =
         dict: ``average_mAP`` and ``mAP@...`` in percent, as in the report.
     """
     analysis = Analysis(results, tious, main_tiou, rule, buckets)
-    document = analysis.document(title)
+    document = dict(analysis.document(title), comparison=None)
     if other is not None:
         other_analysis = Analysis(other, tious, main_tiou, rule, analysis.buckets)
         document['comparison'] = dict(compare(analysis, other_analysis), name=other_name)

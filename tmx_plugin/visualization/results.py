@@ -2,7 +2,7 @@
 """Predictions and annotations of one subset, read from their ActivityNet-style jsons."""
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Union
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -72,7 +72,8 @@ class Results:
             pred_correct=None if correct is None else correct[det_rows], **kwargs)
 
 
-def load_results(predictions, annotations, subset: Optional[str] = None) -> Results:
+def load_results(predictions, annotations, subset: Union[str, Sequence[str], None] = None,
+                 videos: Optional[Sequence[str]] = None) -> Results:
     """Read the predictions on a subset and its annotations.
 
     Args:
@@ -80,8 +81,10 @@ def load_results(predictions, annotations, subset: Optional[str] = None) -> Resu
             'segment': [start, end]}]}}``, seconds.
         annotations (str | Path): ``{'database': {video: {'subset': s, 'duration': sec,
             'annotations': [{'label': name, 'segment': [start, end]}]}}}``.
-        subset (str | None): Which subset was predicted; if None the one that has all the
-            predicted videos.
+        subset (str | Sequence[str] | None): Which subset or subsets were predicted; if None the
+            one that has all the predicted videos.
+        videos (Sequence[str] | None): Names of the videos to look at; None for all of the
+            subset, and predicted ones that it does not have.
 
     Returns:
         Results: See there.
@@ -92,24 +95,33 @@ def load_results(predictions, annotations, subset: Optional[str] = None) -> Resu
             be named because the predicted videos are in none or in several.
     """
     found = read_activitynet(predictions)
-    videos = read_annotations(annotations)
-    subsets = {video.subset for video in videos}
+    annotated = read_annotations(annotations)
+    wanted = _wanted_subsets(predictions, annotations, subset, annotated, found)
+    annotated = [video for video in annotated if video.subset in wanted
+                 and (videos is None or video.video_id in videos)]
+    if videos is not None:
+        found = {name: items for name, items in found.items() if name in videos}
+    database = {video.video_id: dict(subset=video.subset, annotations=[
+        dict(label=label, segment=segment)
+        for label, segment in zip(video.labels, video.segments_sec)]) for video in annotated}
+    gt, det, classes = tables_from_activitynet(dict(database=database), dict(results=found))
+    return Results(
+        gt=clean_ground_truth(gt), det=det, classes=classes, subset=', '.join(wanted),
+        videos=list(dict.fromkeys([*database, *found])),
+        durations={video.video_id: video.duration for video in annotated})
+
+
+def _wanted_subsets(predictions, annotations, subset, annotated, found) -> list:
+    """The annotations' names of the subsets asked for, or of the one that was predicted."""
+    subsets = {video.subset for video in annotated}
     if subset is None:
-        predicted = sorted({video.subset for video in videos if video.video_id in found})
+        predicted = sorted({video.subset for video in annotated if video.video_id in found})
         if len(predicted) != 1:
             raise DataError(
                 f'{predictions}: expected videos of one subset of {annotations}, found them in '
                 f'{predicted or "none"}; name one of {sorted(subsets)}')
-        subset = predicted[0]
-    names = match_subsets([subset], subsets)
+        return predicted
+    names = match_subsets([subset] if isinstance(subset, str) else subset, subsets)
     if not names:
         raise DataError(f'{annotations}: expected the subset {subset!r}, found {sorted(subsets)}')
-    videos = [video for video in videos if video.subset in names]
-    database = {video.video_id: dict(subset=video.subset, annotations=[
-        dict(label=label, segment=segment)
-        for label, segment in zip(video.labels, video.segments_sec)]) for video in videos}
-    gt, det, classes = tables_from_activitynet(dict(database=database), dict(results=found))
-    return Results(
-        gt=clean_ground_truth(gt), det=det, classes=classes, subset=subset,
-        videos=list(dict.fromkeys([*database, *found])),
-        durations={video.video_id: video.duration for video in videos})
+    return names

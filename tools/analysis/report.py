@@ -62,14 +62,16 @@ def run(args) -> None:
     from tmx_plugin.visualization.report import write_report
     from tmx_plugin.visualization.results import load_results
     predictions, annotations, subset = args.predictions, args.annotations, args.subset
-    tious = args.tious
+    tious, videos = args.tious, None
     if Path(predictions).suffix != '.json':
-        from tmx_plugin.apis.test_predictions import predict_test_set
+        from tmx_plugin.apis.test_set import predict_test_set
         made = predict_test_set(predictions, annotations, args.out, ROOT)
-        predictions, annotations = made.predictions, made.annotations
-        subset, tious = subset or made.subset, tious or made.tious
-    results = load_results(predictions, annotations, subset)
-    other = args.compare and load_results(args.compare, annotations, results.subset)
+        predictions, annotations, videos = made.predictions, made.annotations, made.videos
+        subset, tious = subset or made.subsets, tious or made.tious
+    results = load_results(predictions, annotations, subset, videos)
+    other = None
+    if args.compare:
+        other = load_results(args.compare, annotations, subset or results.subset, videos)
     path = Path(args.out) / 'report.html'
     summary = write_report(
         results, path, tious or [0.3, 0.4, 0.5, 0.6, 0.7],
