@@ -12,7 +12,7 @@ feature_stride = 8  # frames of the video from one feature to the next
 offset_frames = 8  # frame at the centre of the first feature: half of a clip's frames
 fps = 32  # frames a second that stride and offset count; None: "frame" or "fps" of the json
 # ---- may stay -------------------------------------------------------------------------------
-feature_suffix = '.npy'  # or '.npz', '.pt', '.pkl', '.csv', '.h5'
+feature_suffix = '.npy'  # or '.npz', '.pt', '.csv', '.h5'
 max_seq_len = 2304  # longest piece of a video in training, grid steps
 
 dataset = dict(

@@ -252,7 +252,7 @@ def test_times_without_measure_stay_on_their_side(root):
 def test_damaged_file(root):
     path = root / 'features' / 'b.npy'
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DataError, match='b.npy: expected a whole .npy file'):
+    with pytest.raises(DataError, match="b.npy: video 'b': expected a whole .npy file"):
         build(root)
 
 

@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
 from ..datasets.annotations import read_class_list
+from ..datasets.feature_io import FEATURE_SUFFIXES
 from ..engine.launch import find_config
 from ..errors import ConfigError, DataError
 from ..exporters import export, to_detections
@@ -26,8 +27,6 @@ from .init import init_localizer
 from .onnx_localizer import OnnxLocalizer
 from .preview import write_preview
 from .video_inputs import VideoInputs
-
-FEATURE_SUFFIXES = ('.npy', '.npz', '.pt', '.pth', '.pkl', '.csv', '.h5', '.hdf5')
 
 
 class TALInferencer(BaseInferencer):

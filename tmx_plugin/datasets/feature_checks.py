@@ -51,7 +51,7 @@ def _read_side_file(path: Path) -> dict:
 
 
 def peek_sizes(data_list: list, *, layout: str, sample_stride: int) -> tuple:
-    """Lengths and widths of the features, as far as the heads of ``.npy`` files tell them.
+    """Lengths and widths of the features, from the heads of the files.
 
     Args:
         data_list (list[dict]): Videos.
@@ -68,9 +68,7 @@ def peek_sizes(data_list: list, *, layout: str, sample_stride: int) -> tuple:
     file_lengths, widths, first = {}, {}, {}
     for info in data_list:
         for folder, path in enumerate(info['feature_paths']):
-            shape = peek_shape(path, layout)
-            if shape is None:
-                continue
+            shape = peek_shape(path, layout, info['video_id'])
             first_path, (first_length, width) = first.setdefault(folder, (path, shape))
             if shape[1] != width:
                 hint = '; are they stored the other way round?' if shape[0] == first_length else ''

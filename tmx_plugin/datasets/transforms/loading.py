@@ -33,7 +33,8 @@ class LoadFeatures(BaseTransform):
     def transform(self, results: dict) -> dict:
         cache = results.get('feature_cache') or {}
         stride = results.get('sample_stride', 1)
-        feats = [(cache[path] if path in cache else read_features(path, results.get('layout', 'tc'))
+        feats = [(cache[path] if path in cache else
+                  read_features(path, results.get('layout', 'tc'), results['video_id'])
                   )[::stride] for path in results['feature_paths']]
         feats = match_lengths(feats)
         if results.get('channels') is not None:
