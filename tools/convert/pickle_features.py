@@ -23,6 +23,7 @@ def parse_args(argv=None) -> argparse.Namespace:
     parser.add_argument('--trust-pickle', action='store_true',
                         help='run whatever code the files contain')
     parser.add_argument('--out', type=Path, help='folder for the .npy files (default: beside)')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
 
@@ -49,32 +50,32 @@ def convert(path: Path, target: Path) -> tuple:
     """Write the features of a trusted file as ``.npy``; returns their shape.
 
     Raises:
-        ValueError: It holds no matrix of numbers.
+        DataError: It holds no matrix of numbers.
     """
     import numpy as np
 
     from tmx_plugin.datasets.feature_archives import is_number_type
+    from tmx_plugin.errors import DataError
     from tmx_plugin.utils.files import atomic_write
     array = read_trusted(path)
     if not isinstance(array, np.ndarray) or not is_number_type(array.dtype) or array.ndim != 2:
-        raise ValueError(f'expected a matrix of numbers, found {type(array).__name__}')
+        raise DataError(f'expected a matrix of numbers, found {type(array).__name__}')
     with atomic_write(target, 'wb') as file:
         np.save(file, array, allow_pickle=False)
     return array.shape
 
 
-def main(argv=None) -> int:
-    args = parse_args(argv)
+def run(args) -> int:
+    from tmx_plugin.errors import ConfigError, MissingFileError
     if not args.trust_pickle:
-        print('Error: reading a pickle file runs the code in it; give --trust-pickle if you trust '
-              'the source of these files, nothing was read', file=sys.stderr)
-        return 1
+        raise ConfigError('reading a pickle file runs the code in it; give --trust-pickle if you '
+                          'trust the source of these files, nothing was read')
     paths = [path for source in args.source for path in (
         sorted(p for p in source.iterdir() if p.suffix in SUFFIXES) if source.is_dir()
         else [source])]
-    failed = not paths
-    if failed:
-        print(f'Error: no file ending in {", ".join(SUFFIXES)} found', file=sys.stderr)
+    if not paths:
+        raise MissingFileError(f'{args.source[0]}: no file ends in {", ".join(SUFFIXES)}')
+    failed = False
     for path in paths:
         target = (args.out or path.parent) / f'{path.stem}.npy'
         try:
@@ -83,6 +84,12 @@ def main(argv=None) -> int:
             failed = True
             print(f'{path}: FAILED: {error or type(error).__name__}', file=sys.stderr)
     return int(failed)
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+    return run_tool(run, 'pickle_features', args)
 
 
 if __name__ == '__main__':
