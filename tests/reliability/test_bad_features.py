@@ -216,8 +216,8 @@ def test_converts_pickles_only_when_trusted(tmp_path, repo):
     refused = _convert(repo, tmp_path)
     assert refused.returncode == 1 and not list(tmp_path.glob('*.npy'))
     assert refused.stderr == (
-        'pickle_features: reading a pickle file runs the code in it; give --trust-pickle if you trust the '
-        'source of these files, nothing was read\n')
+        'pickle_features: reading a pickle file runs the code in it; give --trust-pickle if you '
+        'trust the source of these files, nothing was read\n')
     done = _convert(repo, tmp_path, '--trust-pickle', '--out', tmp_path / 'out')
     assert done.returncode == 1
     assert 'c.pkl: FAILED: expected a matrix of numbers, found list' in done.stderr
