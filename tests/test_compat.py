@@ -14,10 +14,11 @@ def python(repo, tmp_path):
         env = dict(os.environ, OMP_NUM_THREADS='1',
                    PYTHONPATH=os.pathsep.join([str(tmp_path), str(repo)]))
         # importing the parent package would register everything: load compat alone
-        load = ('import importlib.util as u, sys\n'
-                f'def load():\n    s = u.spec_from_file_location("compat", {str(repo)!r} '
-                '+ "/tmx_plugin/compat.py")\n    m = u.module_from_spec(s)\n'
-                '    s.loader.exec_module(m)\n    return m\n')
+        load = ('import importlib, sys, types\n'
+                'package = sys.modules["tmx_plugin"] = types.ModuleType("tmx_plugin")\n'
+                f'package.__path__ = [{str(repo)!r} + "/tmx_plugin"]\n'
+                'def load():\n    sys.modules.pop("tmx_plugin.compat", None)\n'
+                '    return importlib.import_module("tmx_plugin.compat")\n')
         return subprocess.run([sys.executable, '-W', 'default', '-c', load + code], env=env,
                               cwd=tmp_path, capture_output=True, text=True, timeout=120)
     return run
@@ -88,53 +89,3 @@ def test_importlib_metadata_falls_back_on_the_standard_library(python):
     assert out.stdout.strip() == 'True', out.stderr
 
 
-def test_checkpoints_load_safely_and_without_running_code(python):
-    out = python('''
-load()
-import os, io, torch, numpy as np
-from mmengine.logging import MessageHub, HistoryBuffer
-hub = MessageHub.get_instance('x')
-hub.update_scalar('loss', 2.0)
-hub.update_info('best_score', np.float64(3))
-hub.update_info('epoch', np.int64(3))
-
-def trip(obj):
-    file = io.BytesIO()
-    torch.save(obj, file)
-    file.seek(0)
-    return file
-
-state = torch.load(trip(hub.state_dict()), weights_only=True)
-assert state['log_scalars']['loss'].mean() == 2.0
-assert state['runtime_info']['best_score'] == 3
-import pickle
-print('loaded')
-
-class Evil:
-    def __init__(self, *how): self.how = how
-    def __reduce__(self): return self.how
-for how in [(os.system, ('echo pwned',)), (getattr, (HistoryBuffer, '__init__')),
-            (getattr, (np.ndarray, 'tofile'))]:
-    try:
-        torch.load(trip(Evil(*how)), weights_only=True)
-    except pickle.UnpicklingError:
-        print('refused')
-''')
-    assert out.stdout.split() == ['loaded', 'refused', 'refused', 'refused'], out.stderr
-
-
-def test_checkpoints_of_the_other_numpy_load(python):
-    # zip members carry a CRC, so the names are exchanged in the pickle before it is stored
-    out = python('''
-load()
-import io, torch, zipfile, numpy as np
-for old, new in ((b'numpy._core.', b'numpy.core.'), (b'numpy.core.', b'numpy._core.')):
-    source, target = io.BytesIO(), io.BytesIO()
-    torch.save({'a': np.arange(3), 'b': np.float32(2)}, source)
-    with zipfile.ZipFile(source) as read, zipfile.ZipFile(target, 'w') as write:
-        for name in read.namelist():
-            write.writestr(name, read.read(name).replace(old, new))
-    target.seek(0)
-    print(torch.load(target, weights_only=True))
-''')
-    assert out.stdout.count('array([0, 1, 2])') == 2, out.stderr

@@ -10,10 +10,7 @@ import importlib.util
 import sys
 import warnings
 from pathlib import Path
-from pickle import UnpicklingError
 from types import ModuleType
-
-import numpy as np
 
 from .errors import MissingPackageError
 
@@ -111,41 +108,6 @@ def quiet_mmcv_lite() -> None:
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 
 
-def _statistics_method(owner, name):
-    """``getattr`` reduced to what a checkpoint of MMEngine asks of it."""
-    from mmengine.logging import HistoryBuffer
-    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
-        raise UnpicklingError(f'a checkpoint may not access {name!r} of {owner!r}')
-    return getattr(owner, name)
-
-
-def allow_mmengine_checkpoints() -> None:
-    """Let torch's safe loader read what MMEngine writes into its checkpoints.
-
-    What: ``torch.load`` refuses the log history (``HistoryBuffer``: NumPy arrays and scalars and
-    its four statistics methods) in every checkpoint of MMEngine, so testing and resuming fail.
-    Versions: torch >= 2.6, which loads with ``weights_only=True``, and MMEngine <= 0.10.7, which
-    does not pass the flag.
-    Why names: loading stays unable to run code, as it would not with ``weights_only=False``.
-    ``getattr`` is needed for the four methods alone and is granted for them alone. Both names of
-    NumPy's core are known, so that a file written with NumPy 1 loads with NumPy 2 and back.
-    Link: https://docs.pytorch.org/docs/stable/notes/serialization.html#weights-only
-    """
-    import torch
-    from mmengine.logging import HistoryBuffer
-    from mmengine.utils import digit_version
-    if digit_version(torch.__version__) < digit_version('2.6.0'):
-        return
-    numpy_core = sys.modules.get('numpy._core') or sys.modules['numpy.core']
-    multiarray = numpy_core.multiarray
-    numbers = [type(np.dtype(code)) for code in '?bhilqBHILQefd']
-    torch.serialization.add_safe_globals([
-        HistoryBuffer, np.ndarray, np.dtype, *numbers,
-        (_statistics_method, 'builtins.getattr'),
-        *((getattr(multiarray, name), f'numpy.{core}.multiarray.{name}')
-          for core in ('_core', 'core') for name in ('_reconstruct', 'scalar'))])
-
-
 def keep_optimizer_out_of_compilation() -> None:
     """Let ``compile=True`` of a config work: compile the network, not the optimizer.
 
@@ -167,7 +129,6 @@ def apply() -> None:
     provide_importlib_metadata()
     stub_missing_drn()
     quiet_mmcv_lite()
-    allow_mmengine_checkpoints()
     keep_optimizer_out_of_compilation()
 
 

@@ -19,9 +19,9 @@ def parse_args(argv=None):
     parser.add_argument(
         '--work-dir', help='folder for logs and checkpoints (work_dirs/CONFIG_NAME)')
     parser.add_argument(
-        '--resume', nargs='?', const='auto', metavar='CHECKPOINT',
-        help='resume from this checkpoint, or without a value from the last one in the work '
-        'directory')
+        '--resume', nargs='?', const='last', metavar='CHECKPOINT',
+        help='resume from this checkpoint, or without a value from the newest whole one in the '
+        'work directory; "auto" starts anew where there is none')
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision: float16 on '
                         'a GPU, bfloat16 on a CPU')
     parser.add_argument('--no-validate', action='store_true', help='train without validation')
@@ -55,7 +55,7 @@ def merge_args(cfg, args) -> None:
         launch.use_mixed_precision(cfg)
     if args.resume is not None:
         cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        cfg.load_from = None if args.resume in ('auto', 'last') else args.resume
     if args.auto_scale_lr:
         cfg.auto_scale_lr.enable = True
     randomness = dict(cfg.get('randomness') or {})
@@ -73,6 +73,7 @@ def run(args) -> None:
 
     cfg = launch.load_config(args, ROOT)
     merge_args(cfg, args)
+    launch.hold_work_dir(cfg, must_resume=args.resume == 'last')
     launch.build_runner(cfg).train()
 
 

@@ -3,6 +3,7 @@ custom_imports = dict(imports=['tmx_plugin'], allow_failed_imports=False)
 default_scope = 'mmaction'
 
 default_hooks = dict(
+    run_folder=dict(type='RunFolderHook'),
     runtime_info=dict(type='RuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
@@ -15,7 +16,7 @@ default_hooks = dict(
     ema=dict(type='TALEMAHook', momentum=0.001, update_buffers=True),
     # The rule must be given: MMEngine cannot guess it from this metric's name.
     checkpoint=dict(
-        type='CheckpointHook',
+        type='AtomicCheckpointHook',
         interval=1,
         save_best='average_mAP',
         rule='greater',

@@ -18,7 +18,6 @@ from tmx_plugin.engine.hooks import (
     TALCheckpointHook,
     TALEMAHook,
 )
-from tmx_plugin.engine.hooks.checkpoint_hook import repair_last_checkpoint
 from tmx_plugin.engine.hooks.epoch_seed_hook import set_dataset_epoch
 from tmx_plugin.models.checkpoint import CheckpointError, CheckpointMismatchError
 
@@ -185,23 +184,6 @@ def test_a_named_file_that_cannot_be_read_is_explained(tmp_path):
     runner = SimpleNamespace(_resume=False, _load_from=str(path))
     with pytest.raises(CheckpointError, match='x.pth is not a checkpoint'):
         TALCheckpointHook().before_run(runner)
-
-
-@pytest.mark.parametrize('pointer,files,expected', [
-    ('', ['epoch_9.pth', 'epoch_10.pth'], 'epoch_10.pth'),  # killed while writing it
-    ('elsewhere/epoch_3.pth', ['epoch_2.pth', 'best_average_mAP_epoch_8.pth'], 'epoch_2.pth'),
-    (None, ['epoch_1.pth'], 'epoch_1.pth'),
-    ('', [], None),  # nothing saved yet: start anew
-    ('HERE/epoch_1.pth', ['epoch_1.pth', 'epoch_2.pth'], 'epoch_1.pth')])  # as it should be
-def test_last_checkpoint_is_repaired(tmp_path, pointer, files, expected):
-    for name in (*files, '.epoch_4.abc.part.pth'):
-        (tmp_path / name).write_bytes(b'')
-    last = tmp_path / 'last_checkpoint'
-    if pointer is not None:
-        last.write_text(pointer.replace('HERE', str(tmp_path)))
-    repair_last_checkpoint(str(tmp_path))
-    assert (last.read_text() == str(tmp_path / expected)) if expected else not last.exists()
-    assert not list(tmp_path.glob('.*'))
 
 
 def test_checkpoints_are_replaced_whole_or_not_at_all(tmp_path):

@@ -89,5 +89,5 @@ def test_checkpoint_is_identified(tmp_path):
     (tmp_path / 'a.pth').write_bytes(b'abc')
     assert file_hash(local_checkpoint(str(tmp_path / 'a.pth'))) == (
         'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
-    with pytest.raises(FileNotFoundError, match='no such checkpoint'):
+    with pytest.raises(FileNotFoundError, match='There is no checkpoint'):
         local_checkpoint(tmp_path / 'b.pth')

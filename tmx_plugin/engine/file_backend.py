@@ -5,15 +5,21 @@ from mmengine.fileio import LocalBackend, register_backend
 from tmx_plugin.utils.files import atomic_write
 
 
+@register_backend('local', force=True, prefixes='')
 @register_backend('atomic')
 class AtomicBackend(LocalBackend):
-    """Local files, written under a temporary name and renamed.
+    """Local files, written under a temporary name, synced and renamed.
 
-    A run killed while saving leaves the previous checkpoint of that name intact. Used by
-    ``CheckpointHook(backend_args=dict(backend='atomic'))``.
+    It takes the place of MMEngine's own local backend, so that checkpoints, the metrics as json
+    and the results of ``--dump`` are whole or not there when a run is killed or a disk fills.
     """
 
     def put(self, obj: bytes, filepath) -> None:
         """Write bytes to ``filepath``."""
         with atomic_write(filepath, 'wb') as file:
+            file.write(obj)
+
+    def put_text(self, obj: str, filepath, encoding: str = 'utf-8') -> None:
+        """Write text to ``filepath``."""
+        with atomic_write(filepath, encoding=encoding) as file:
             file.write(obj)

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ..errors import ConfigError, LaunchError, TmxError
+from .work_dir import checkpoints, lock
 
 
 def find_config(name: str, root: Path) -> Path:
@@ -78,6 +79,24 @@ def infer_launcher(launcher: str) -> str:
     """``'pytorch'`` if none was named but torchrun started this process, else as named."""
     started = {'RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'} <= os.environ.keys()
     return 'pytorch' if launcher == 'none' and started else launcher
+
+
+def hold_work_dir(cfg: Config, must_resume: bool = False) -> None:
+    """Keep other trainings out of the work directory, before anything is written there.
+
+    Args:
+        cfg (Config): With ``work_dir``.
+        must_resume (bool): Whether there must be a checkpoint in it. Defaults to False.
+
+    Raises:
+        LaunchError: Another training runs there, or there is no checkpoint.
+    """
+    if must_resume and not checkpoints(cfg.work_dir) and 'out_dir' not in (
+            cfg.get('default_hooks', {}).get('checkpoint') or {}):
+        raise LaunchError(f'There is no checkpoint in {cfg.work_dir} to resume from. To start anew '
+                          'where there is none, say --resume auto.')
+    if int(os.environ.get('RANK', 0)) == 0:
+        lock(cfg.work_dir)
 
 
 def prepare_cpu(cfg: Config) -> None:

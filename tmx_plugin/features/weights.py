@@ -1,32 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recognizer checkpoints: found, identified and loaded without running code from them."""
 import hashlib
-import os
-from pathlib import Path
 
 import torch
 from torch import nn
 
-from ..errors import CheckpointError, CheckpointMismatchError, MissingFileError
+from ..errors import CheckpointError, CheckpointMismatchError
 from ..models.backbones.public_layouts import public_layout, to_recognizer_state
 from ..models.checkpoint import load_checkpoint_file, state_differences
-
-
-def local_checkpoint(checkpoint: str) -> Path:
-    """Path of a checkpoint; a URL is downloaded to torch's hub folder, once.
-
-    Raises:
-        MissingFileError: If it is a path at which there is no file.
-    """
-    if str(checkpoint).startswith(('http://', 'https://')):
-        path = Path(torch.hub.get_dir(), 'checkpoints', os.path.basename(str(checkpoint)))
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(str(checkpoint), str(path))
-        return path
-    if not Path(checkpoint).is_file():
-        raise MissingFileError(f'{checkpoint}: no such checkpoint')
-    return Path(checkpoint)
+from ..models.checkpoint_file import local_checkpoint
 
 
 def file_hash(path) -> str:

@@ -5,9 +5,7 @@ Which one wrote a file is told by its keys. A file that does not fit the model t
 refused with the list of differences, so a model is never half loaded.
 """
 import logging
-import pickle
 import re
-from pathlib import Path
 from typing import Optional
 
 import torch
@@ -15,7 +13,11 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ..datasets.formats.epic import NOUNS_WITHOUT_INSTANCE
-from ..errors import CheckpointError, CheckpointMismatchError, MissingFileError
+from ..errors import CheckpointError, CheckpointMismatchError
+from .checkpoint_file import load_checkpoint_file
+
+__all__ = ['CheckpointError', 'CheckpointMismatchError', 'apply_norm_eps', 'checkpoint_source',
+           'differences', 'load_checkpoint_file', 'state_differences', 'to_plugin_checkpoint']
 
 #: (pattern, replacement) from the reference's key to ours, tried in order.
 _KEY_RULES: dict[str, list[tuple[str, str]]] = {
@@ -39,36 +41,6 @@ _KEY_RULES: dict[str, list[tuple[str, str]]] = {
     ],
 }
 _ORIGINAL_NORM_EPS = 1e-5
-
-
-def load_checkpoint_file(path) -> dict:
-    """Read a checkpoint without running any code that it may contain.
-
-    Raises:
-        MissingFileError: There is no such file.
-        CheckpointError: It is not a checkpoint, or holds objects other than tensors and plain data.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise MissingFileError(f'There is no checkpoint {path}.')
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # of a file with any content whatever
-        raise CheckpointError(f'{path} is not a checkpoint that can be read safely: '
-                              f'{_why_unreadable(error)}; nothing of it was run') from error
-    if not isinstance(checkpoint, dict):
-        raise CheckpointError(f'{path} holds a {type(checkpoint).__name__}, expected a dict with '
-                              'a state_dict')
-    return checkpoint
-
-
-def _why_unreadable(error: Exception) -> str:
-    """Torch's reason without its advice to load the file in a way that runs its code."""
-    wanted = re.search(r'GLOBAL (\S+)', str(error))
-    if isinstance(error, pickle.UnpicklingError) and wanted:
-        return f'it asks for {wanted[1]}, expected tensors and plain data only'
-    reason = str(error).splitlines()[0] if isinstance(error, RuntimeError) else ''
-    return 'it is damaged, cut off or another kind of file' + (f' ({reason})' if reason else '')
 
 
 def checkpoint_source(keys) -> str:
@@ -189,6 +161,10 @@ def _choose_weights(checkpoint: dict, name: str) -> tuple[dict[str, Tensor], str
                  else f'a {type(checkpoint).__name__}')
         raise CheckpointError(f'{name} holds no state dict: expected named tensors under '
                               f'"state_dict" or "state_dict_ema", found {found}')
+    for key, value in weights.items():
+        if value.layout != torch.strided or value.is_complex() or value.is_quantized:
+            raise CheckpointError(f'{name}: {key} is a tensor of {value.dtype} and '
+                                  f'{value.layout}, expected a dense one of real numbers')
     return weights, kind
 
 

@@ -2,9 +2,19 @@
 """Names of files, and writing them so that a half-written one can never be seen."""
 import os
 import re
+import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from ..errors import TmxError
+
+
+class WriteError(TmxError, OSError):
+    """A file could not be written; the message says which, why, and how much space was free."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
 def file_name(video_id: str) -> str:
@@ -16,8 +26,9 @@ def file_name(video_id: str) -> str:
 def atomic_write(path, mode: str = 'w', **open_kwargs):
     """Open ``path`` for writing; it appears whole when the block ends, or not at all.
 
-    The data go to a temporary file in the same folder (created if needed), which is
-    renamed over ``path`` on success and removed on any error.
+    The data go to a temporary file in the same folder (created if needed), which is synced to
+    the disk and renamed over ``path`` on success, and removed on any error. The folder is synced
+    as well, so that a power cut leaves the old file or the new one, never an empty one.
 
     Args:
         path (str | Path): The file to write.
@@ -26,23 +37,82 @@ def atomic_write(path, mode: str = 'w', **open_kwargs):
 
     Yields:
         IO: The open temporary file.
+
+    Raises:
+        WriteError: The disk is full, the folder cannot be written to, and the like.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if 'b' not in mode:
         open_kwargs.setdefault('encoding', 'utf-8')
+    with explained_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary_beside(path)
+        try:
+            with open(temporary, mode, **open_kwargs) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def _temporary_beside(path: Path) -> str:
+    """A new empty file in the folder of ``path``, with the mode that ``open`` would give it."""
     # The suffix stays last: savers such as matplotlib choose the format by it.
+    # The stem is cut, so that the name is no longer than a file system takes.
     handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f'.{path.stem}.', suffix=f'.part{path.suffix}')
+        dir=path.parent, prefix=f'.{path.stem[:40]}.', suffix=f'.part{path.suffix[:16]}')
     os.close(handle)
-    # mkstemp makes private files; give the mode a plain open() would have given.
     umask = os.umask(0)
     os.umask(umask)
     os.chmod(temporary, 0o666 & ~umask)
+    return temporary
+
+
+def sync_folder(folder) -> None:
+    """Make renames and removals in ``folder`` outlast a power cut, where the system can."""
+    with suppress(OSError):  # Windows, and some network drives, do not open folders
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def free_bytes(path) -> int:
+    """Bytes free on the disk that holds ``path``, which need not exist yet; -1 if unknown."""
+    for folder in (Path(path), *Path(path).absolute().parents):
+        with suppress(OSError):
+            return shutil.disk_usage(folder).free
+    return -1
+
+
+@contextmanager
+def explained_os_errors(path):
+    """Turn an error of the system while ``path`` is written into a :class:`WriteError`.
+
+    Errors that name a file elsewhere, such as one that is read in the block, are left alone.
+    """
+    path = Path(path)
     try:
-        with open(temporary, mode, **open_kwargs) as file:
-            yield file
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        yield
+    except WriteError:
         raise
+    except OSError as error:
+        named = error.filename if isinstance(error.filename, str) else None
+        elsewhere = named is not None and Path(named) not in path.parents and (
+            Path(named).parent != path.parent)
+        if error.errno is None or elsewhere:
+            raise
+        raise write_error(path, error) from error
+
+
+def write_error(path, error: OSError) -> WriteError:
+    """The sentence for ``error``, which the system raised while ``path`` was written."""
+    free = free_bytes(path)
+    known = f'; {free / 1e6:.1f} MB are free on its disk' if free >= 0 else ''
+    return WriteError(
+        error.errno, f'could not write {path}: {os.strerror(error.errno)}{known}')

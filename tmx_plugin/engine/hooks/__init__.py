@@ -4,5 +4,8 @@ from .data_check_hook import DataCheckHook
 from .ema_hook import TALEMAHook
 from .epoch_seed_hook import EpochSeedHook
 from .resume_val_hook import ResumeValHook
+from .run_folder_hook import RunFolderHook
+from .save_hook import AtomicCheckpointHook
 
-__all__ = ['DataCheckHook', 'EpochSeedHook', 'ResumeValHook', 'TALCheckpointHook', 'TALEMAHook']
+__all__ = ['AtomicCheckpointHook', 'DataCheckHook', 'EpochSeedHook', 'ResumeValHook',
+           'RunFolderHook', 'TALCheckpointHook', 'TALEMAHook']

@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading checkpoints: convert released ones, refuse what does not fit, find the last whole one."""
-from pathlib import Path
+import os.path as osp
+from typing import Optional
 
 from mmaction.registry import HOOKS
-from mmengine.dist import barrier, is_main_process
-from mmengine.hooks import Hook
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
+from mmengine.optim import OptimWrapper
 
-from tmx_plugin.utils.files import atomic_write
+from tmx_plugin.engine import resume, work_dir
+from tmx_plugin.errors import CheckpointMismatchError
+from tmx_plugin.models.checkpoint import (
+    apply_norm_eps,
+    load_checkpoint_file,
+    to_plugin_checkpoint,
+)
+from tmx_plugin.models.safe_objects import to_plain
 
 
 @HOOKS.register_module()
@@ -18,47 +28,55 @@ class TALCheckpointHook(Hook):
     (their EMA weights where the file has them). MMEngine loads what happens to fit and only warns
     about the rest; here a checkpoint that does not fit is refused with the list of differences.
 
+    A checkpoint is data: paths in it are believed inside the run's own folder only, and its config
+    is compared as text. What is saved is tensors and plain data.
+
     Args:
         strict (bool): Refuse checkpoints that do not fit. Set to False to start from those weights
             that fit, for example when fine-tuning on other classes. Defaults to True.
+        verify (bool): Compare the checksums inside a file before it is loaded. Defaults to True.
     """
 
     # Before EMAHook (NORMAL), which copies the weights that it is given.
     priority = 'ABOVE_NORMAL'
 
-    def __init__(self, strict: bool = True) -> None:
+    def __init__(self, strict: bool = True, verify: bool = True) -> None:
         self.strict = strict
+        self.verify = verify
         self._norm_eps = None
 
     def before_run(self, runner) -> None:
-        """Point ``last_checkpoint`` at the newest checkpoint when it does not lead to one.
+        """Choose the newest whole checkpoint for ``--resume`` without a name.
 
-        It is empty when a run was killed while writing it, and wrong when the folder was moved.
         A file that was named is read once here, for an error that says what is wrong with it.
         """
-        from tmx_plugin.models.checkpoint import load_checkpoint_file
-        if runner._resume and runner._load_from is None:
-            if is_main_process():
-                repair_last_checkpoint(runner.work_dir)
-            barrier()
-        elif runner._load_from is not None and Path(runner._load_from).is_file():
-            load_checkpoint_file(runner._load_from)
+        if runner._load_from is not None:
+            checkpoint = load_checkpoint_file(runner._load_from, verify=self.verify)
+            if runner._resume:
+                resume.check_resumable(checkpoint, runner._load_from)
+        elif runner._resume:
+            runner._load_from = self._choose(runner)
+            runner._resume = runner._load_from is not None
+
+    def _choose(self, runner) -> Optional[str]:
+        """Path of the checkpoint to go on from, the same in every process."""
+        chosen = [None]
+        if is_main_process():
+            path = work_dir.newest_whole(
+                checkpoint_folder(runner), runner.logger.warning, self.verify, runner.work_dir)
+            chosen = [path and str(path)]
+            runner.logger.info(
+                f'Resuming from {path}' if path else 'There is no whole checkpoint to resume from '
+                f'in {checkpoint_folder(runner)}: training starts anew')
+        broadcast_object_list(chosen)
+        return chosen[0]
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Convert and check, in place."""
-        from tmx_plugin.models.checkpoint import (
-            CheckpointError,
-            CheckpointMismatchError,
-            apply_norm_eps,
-            to_plugin_checkpoint,
-        )
         name = runner._load_from or 'the checkpoint'
-        if runner._resume and not {'optimizer', 'meta'} <= checkpoint.keys():
-            raise CheckpointError(
-                f'{name} was not written by a training run of this project, or holds weights only, '
-                'and cannot be resumed from; to start a new training with its weights, set '
-                'load_from to it instead of --resume.')
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if runner._resume:
+            resume.check_resumable(checkpoint, name)
         try:
             converted = dict(to_plugin_checkpoint(
                 checkpoint, model, name, strict=self.strict or runner._resume))
@@ -68,31 +86,40 @@ class TALCheckpointHook(Hook):
                 'default_hooks.load_checkpoint.strict=False') from None
         checkpoint.clear()
         checkpoint.update(converted)
+        if runner._resume:
+            self._check_state(runner, checkpoint, model, name)
         self._norm_eps = apply_norm_eps(checkpoint, model)
 
+    @staticmethod
+    def _check_state(runner, checkpoint: dict, model, name) -> None:
+        """What resuming needs besides the weights."""
+        if isinstance(runner.optim_wrapper, OptimWrapper):
+            resume.check_optimizer(checkpoint['optimizer'], runner.optim_wrapper.optimizer, name)
+        if 'ema_state_dict' in checkpoint:
+            resume.check_average(checkpoint['ema_state_dict'], model, name)
+        resume.believe_own_paths(checkpoint['message_hub']['runtime_info'],
+                                 checkpoint_folder(runner), runner.logger.warning)
+        lines = resume.config_differences(checkpoint['meta'].get('cfg'), runner.cfg.pretty_text)
+        if lines:
+            runner.logger.warning('The config differs from the one the checkpoint was written '
+                                  'with:\n' + '\n'.join(lines))
+
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Hand on the eps of the weights that the training started from."""
+        """Hand on the eps of the weights that the training started from; keep plain data only."""
         if self._norm_eps is not None:
             checkpoint['meta']['layer_norm_eps'] = self._norm_eps
+        dropped = []
+        for key in ('meta', 'message_hub'):
+            if key in checkpoint:
+                checkpoint[key] = to_plain(checkpoint[key], key, dropped)
+        if dropped:
+            print_log('Not saved, since they are not plain data: ' + ', '.join(dropped), 'current')
 
 
-def repair_last_checkpoint(work_dir: str) -> None:
-    """Write ``last_checkpoint`` anew if it names no file, and remove half-written files.
-
-    Args:
-        work_dir (str): Folder with ``epoch_*.pth``. Checkpoints there are whole, since they are
-            written under a temporary name first.
-    """
-    folder = Path(work_dir)
-    for leftover in folder.glob('.*.part.pth'):
-        leftover.unlink(missing_ok=True)
-    pointer = folder / 'last_checkpoint'
-    if pointer.is_file() and Path(pointer.read_text(encoding='utf-8').strip() or '.').is_file():
-        return
-    epochs = {int(path.stem[6:]): path for path in folder.glob('epoch_*.pth')
-              if path.stem[6:].isdigit()}
-    if epochs:
-        with atomic_write(pointer) as file:
-            file.write(str(epochs[max(epochs)]))
-    else:
-        pointer.unlink(missing_ok=True)
+def checkpoint_folder(runner) -> str:
+    """Where a run keeps its checkpoints: the work directory, unless its hook has an ``out_dir``."""
+    out_dir = next((hook.out_dir for hook in getattr(runner, 'hooks', [])
+                    if isinstance(hook, CheckpointHook)), None)
+    if out_dir in (None, runner.work_dir):
+        return runner.work_dir
+    return osp.join(out_dir, osp.basename(runner.work_dir.rstrip(osp.sep)))
