@@ -90,6 +90,7 @@ setup(
         # imported by MMAction2 1.2.0, which does not declare it
         'importlib_metadata',
         'matplotlib>=3.7', 'jinja2>=3.0', 'rich>=12.0', 'plotly>=5.18',
+        'defusedxml>=0.7',
     ],
     extras_require=dict(
         mmlite=MMLITE, mim=MIM, video=VIDEO, h5=H5, onnx=ONNX, tensorboard=TENSORBOARD,

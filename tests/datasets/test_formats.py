@@ -182,7 +182,7 @@ def test_epic_subset_needs_a_name_or_a_word(epic, tmp_path):
 
 
 @pytest.mark.parametrize('text', [
-    'video,start,end,label\na.mp4,1,2.5,x\nfolder/b.mkv,00:01:00.5,61,y\n',
+    'video,start,end,label\na.mp4,1,2.5,x\n./b.mkv,00:01:00.5,61,y\n',
     '\ufefflabel;video;end;start;score\nx;a;2.5;1;0.5\ny;b;1:01;60.5;0.5\n'])
 def test_csv(tmp_path, text):
     path = write(tmp_path / 'my.csv', text)
@@ -296,8 +296,11 @@ def test_parse_seconds_refuses(text):
 
 
 def test_video_name():
-    assert [video_name(text) for text in ('a/b.MP4', 'c:\\x\\d.avi', 'v1.2', 'v')] == [
-        'b', 'd', 'v1.2', 'v']
+    # folders stay, so that two videos of one base name are not one; absolute paths lose them
+    assert [video_name(text) for text in (
+        'P01/cam1.MP4', 'P02\\cam1.mts', 'c:\\x\\d.avi', '/x/d.avi', '../d.avi',
+        'https://host/d.mp4', 'v1.2', 'v')] == [
+        'P01/cam1', 'P02/cam1.mts', 'd', 'd', 'd', 'd', 'v1.2', 'v']
 
 
 def test_detect_format(actionformer, tmp_path):

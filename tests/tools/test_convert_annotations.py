@@ -128,3 +128,40 @@ def test_thumos_from_the_command_line(convert, shared_data, tmp_path):
     assert convert('thumos-txt', folder / 'challenge_txt' / 'annotations_val', '--videos',
                    folder / 'thumos_14_anno.json', '--out', tmp_path / 'thumos14.json') == 0
     assert len(read_annotations(tmp_path / 'thumos14.json')) == 200
+
+
+def test_wrong_layout_is_refused_with_the_layout_that_fits(convert, tmp_path, capsys):
+    (tmp_path / 'features').mkdir()
+    np.save(tmp_path / 'features' / 'a.npy', np.zeros((8, 400), dtype=np.float32))
+    csv = tmp_path / 'a.csv'
+    csv.write_text('video,start,end,label\na,9,10,x\na,20,21,y\n')
+    out = tmp_path / 'out.json'
+    assert convert('csv', csv, '--features', tmp_path / 'features', '--fps', 10, '--feature-stride',
+                   1, '--offset-frames', .5, '--out', out) == 1
+    assert ('2 of 2 segments start at or after the end of their video: they fit with --layout ct. '
+            'Nothing was written') in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_auto_says_why_and_what_else(convert, tmp_path, capsys):
+    source = tmp_path / 'a.json'
+    source.write_text(json.dumps({'database': {'a': {
+        'subset': 'training', 'duration': 9, 'annotations': [
+            {'label': 'x', 'label_id': 0, 'segment': [1, 2]}]}}}))
+    assert convert('auto', source, '--out', tmp_path / 'out.json') == 0
+    assert ('taken as actionformer (annotations have "label_id"); else opentad '
+            '(a json with "database")') in capsys.readouterr().out
+
+
+def test_unused_columns_are_named(convert, tmp_path, capsys):
+    (tmp_path / 'v.csv').write_text('video,fps,frames,width\na,25,1000,640\nb,25,1000,640\n')
+    (tmp_path / 'a.csv').write_text('video,start,end,label\na,1,2,x\nb,1,2,x\n')
+    assert convert('csv', tmp_path / 'a.csv', '--videos', tmp_path / 'v.csv', '--out',
+                   tmp_path / 'out.json') == 0
+    assert 'v.csv: columns that are not used: width' in capsys.readouterr().out
+    assert {video.duration for video in read_annotations(tmp_path / 'out.json')} == {40.}
+
+
+def test_options_of_another_format_are_refused(convert, csv, tmp_path, capsys):
+    assert convert('csv', csv, '--tiers', 'a', '--out', tmp_path / 'o.json') == 1
+    assert '--tiers does not apply to csv, only to elan' in capsys.readouterr().err

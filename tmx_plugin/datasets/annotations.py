@@ -52,12 +52,14 @@ class VideoAnnotation:
     labels: tuple
 
 
-def read_annotations(path, hint: str = '') -> list:
+def read_annotations(path, hint: str = '', facts=None) -> list:
     """Read and check an annotation file.
 
     Args:
         path (str | Path): The json file.
         hint (str): Sentence added where the file is missing, which says where to get it.
+        facts (Mapping, optional): ``duration``, ``frame`` and ``fps`` of videos for which the
+            file has no duration.
 
     Returns:
         list[VideoAnnotation]: All videos, in the order of the file.
@@ -67,7 +69,8 @@ def read_annotations(path, hint: str = '') -> list:
         DataError: The file is no json or some value in it is missing, of a wrong type, not
             finite or out of range.
     """
-    return [_parse_video(path, name, entry) for name, entry in _read_database(path, hint).items()]
+    return [_parse_video(path, name, _filled(entry, name, facts))
+            for name, entry in _read_database(path, hint).items()]
 
 
 def read_class_list(path, hint: str = '') -> tuple:
@@ -146,6 +149,14 @@ def _read_database(path, hint: str) -> dict:
     if not content['database']:
         raise DataError(f'{path}: expected at least one video, found an empty "database"')
     return content['database']
+
+
+def _filled(entry, name: str, facts):
+    """A video's entry with what is known of it from elsewhere, where it has no duration."""
+    if facts is None or not isinstance(entry, dict) or entry.get('duration') is not None \
+            or name not in facts:
+        return entry
+    return {**entry, **facts[name]}
 
 
 def _other_format(path) -> str:

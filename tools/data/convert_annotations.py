@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an inst
 if (ROOT / 'tmx_plugin').is_dir():
     sys.path.insert(0, str(ROOT))
 
-JSON_FORMATS = ('actionformer', 'opentad', 'multithumos')
-FORMATS = ('auto', *JSON_FORMATS, 'thumos-txt', 'frames-txt', 'epic', 'csv', 'label-studio')
-#: Formats without subsets of their own.
-UNSPLIT = ('csv', 'label-studio', 'frames-txt')
+FORMATS = (
+    'auto', 'opentad', 'actionformer', 'multithumos', 'actions-json', 'activitynet-flat',
+    'ego4d-mq', 'goalstep', 'boris', 'via', 'label-studio', 'elan', 'cvat', 'epic', 'charades',
+    'csv', 'thumos-txt', 'frames-txt')
 
 
 def parse_args(argv=None):
@@ -46,8 +46,6 @@ def parse_args(argv=None):
                         'keep)')
     parser.add_argument('--subsets', nargs='+', default=[], metavar='OLD=NEW',
                         help='new names of subsets (jsons only)')
-    parser.add_argument('--predictions', action='store_true', help='label-studio: take the '
-                        'prediction of tasks without an annotation')
     facts = parser.add_argument_group('durations, where the sources have none')
     facts.add_argument('--videos', nargs='+', default=[], metavar='FILE',
                        help='json or csv with duration, and frame or fps, of each video')
@@ -61,13 +59,24 @@ def parse_args(argv=None):
                        help='frame at the centre of the first feature')
     facts.add_argument('--layout', choices=('tc', 'ct'), default='tc',
                        help='feature files hold (T, C), the default, or (C, T)')
-    frames = parser.add_argument_group('frames-txt')
-    frames.add_argument('--mapping', metavar='FILE', help='mapping.txt with lines "id label"')
-    frames.add_argument('--background', nargs='*', metavar='LABEL', help='labels that mean no '
-                        'action (default: background, action_start, action_end, SIL)')
-    frames.add_argument('--times', choices=('frames', 'seconds'), default='frames',
-                        help='unit of lines "start end label" (default: frames)')
-    split = parser.add_argument_group('subsets of csv, label-studio and frames-txt')
+    parts = parser.add_argument_group('options of single formats')
+    parts.add_argument('--columns', nargs='+', default=[], metavar='NAME=THEIRS',
+                       help="csv: names of the file's columns, such as label=type "
+                       '"start=Start (s)" (video, start, end, label, subset, duration, fps)')
+    parts.add_argument('--times', choices=('seconds', 'frames', 'clock'),
+                       help='csv, frames-txt: unit of start and end (csv: seconds or clock as '
+                       'written; frames-txt: frames)')
+    parts.add_argument('--mapping', metavar='FILE', help='frames-txt: mapping.txt with lines '
+                       '"id label"; charades: Charades_v1_classes.txt')
+    parts.add_argument('--background', nargs='*', metavar='LABEL', help='frames-txt: labels that '
+                       'mean no action (default: background, action_start, action_end, SIL)')
+    parts.add_argument('--first-id', type=int, choices=(0, 1),
+                       help='actions-json: id of the first class')
+    parts.add_argument('--tiers', nargs='+', metavar='TIER', help='elan: tiers to read')
+    parts.add_argument('--attribute', metavar='NAME', help='via: the attribute that is the label')
+    parts.add_argument('--predictions', action='store_true', help='label-studio: take the '
+                       'prediction of tasks without an annotation')
+    split = parser.add_argument_group('subsets of formats without any')
     split.add_argument('--val-videos', metavar='FILE',
                        help='validation videos, one a line (a .bundle too)')
     split.add_argument('--val-share', type=float, default=0.2,
@@ -79,10 +88,14 @@ def parse_args(argv=None):
     epic.add_argument('--target', choices=('verb', 'noun', 'action', 'all'), default='all')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     args = parser.parse_args(argv)
-    if not all('=' in item for item in args.subsets):
-        parser.error('--subsets takes OLD=NEW')
-    if args.format == 'label-studio' and not args.fps:
-        parser.error('label-studio needs --fps: its files count frames but do not hold their rate')
+    for option in ('subsets', 'columns'):
+        if not all('=' in item for item in getattr(args, option)):
+            parser.error(f'--{option} takes NAME=NAME')
+    if args.format in ('label-studio', 'cvat') and not args.fps:
+        parser.error(f'{args.format} needs --fps: its files count frames but do not hold their '
+                     'rate')
+    args.subsets = dict(item.split('=', 1) for item in args.subsets)
+    args.columns = dict(item.split('=', 1) for item in args.columns)
     return args
 
 
@@ -96,52 +109,74 @@ def _video_info(args):
                      geometry=geometry, layout=args.layout)
 
 
-def _read(args, name):
-    """Yield ``(json path, class list path or None, document)``."""
-    from tmx_plugin.datasets import formats
+def _options(args, item, videos) -> dict:
+    """Arguments of a format's reader, from the options of the command line."""
+    from tmx_plugin.datasets.formats import FORMATS as KNOWN
+    from tmx_plugin.datasets.formats import listed_split, random_split
     from tmx_plugin.errors import ConfigError
-    options = dict(videos=_video_info(args), on_reversed=args.on_reversed or (
-        'keep' if name == 'multithumos' else 'error'))
-    if args.subsets and name not in JSON_FORMATS:
-        raise ConfigError(f'--subsets does not apply to {name}, only to {", ".join(JSON_FORMATS)}'
-                         + ('; see --val-videos, --val-share and the column "subset" of a csv'
-                            if name in UNSPLIT else ''))
-    if name == 'epic':
-        if not (args.verb_classes and args.noun_classes):
-            raise ConfigError(
-                'epic needs --verb-classes and --noun-classes: the official csv lists')
-        targets = ('verb', 'noun', 'action') if args.target == 'all' else (args.target,)
-        for option, name in (('--out', args.out), ('--classes-out', args.classes_out)):
-            if len(targets) > 1 and name and '{target}' not in name:
-                raise ConfigError(
-                    f'{option} {name}: expected {{target}} in the name (or --target), since '
-                    'verb, noun and action each get a file')
-        for target in targets:
-            out = Path(args.out.replace('{target}', target))
-            classes = (args.classes_out or str(out.with_name('{target}_classes.txt'))).replace(
-                '{target}', target)
-            yield out, classes, formats.read_epic(
-                args.sources, verb_classes=args.verb_classes, noun_classes=args.noun_classes,
-                target=target, **options)
+    single = {name for known in KNOWN.values() for name in known.options} - {
+        'classes', 'split', 'fps', 'target'}
+    given = {name for name in single if getattr(args, name) not in (None, [], {}, False)}
+    foreign = sorted(given - set(item.options))
+    if foreign:
+        takers = ', '.join(name for name, known in KNOWN.items() if foreign[0] in known.options)
+        raise ConfigError(f'--{foreign[0].replace("_", "-")} does not apply to {item.name}, only '
+                          f'to {takers}' + ('; see --val-videos, --val-share and the column '
+                                            '"subset" of a csv' if item.splits else ''))
+    options = {name: getattr(args, name) for name in item.options
+               if name not in ('split', 'target') and (name in given or name in ('classes', 'fps'))}
+    if item.splits:
+        options['split'] = partial(listed_split, path=args.val_videos) if args.val_videos \
+            else partial(random_split, share=args.val_share, seed=args.seed)
+    return dict(options, videos=videos, on_reversed=args.on_reversed or (
+        'keep' if item.name == 'multithumos' else 'error'))
+
+
+def _read(args, item, videos):
+    """Yield ``(json path, class list path or None, document)``."""
+    options = _options(args, item, videos)
+    if item.name == 'epic':
+        yield from _read_epic(args, item, options)
+    else:
+        yield Path(args.out), args.classes_out, item.read(args.sources, **options)
+
+
+def _read_epic(args, item, options):
+    from tmx_plugin.errors import ConfigError
+    if not (args.verb_classes and args.noun_classes):
+        raise ConfigError('epic needs --verb-classes and --noun-classes: the official csv lists')
+    targets = ('verb', 'noun', 'action') if args.target == 'all' else (args.target,)
+    for option, name in (('--out', args.out), ('--classes-out', args.classes_out)):
+        if len(targets) > 1 and name and '{target}' not in name:
+            raise ConfigError(f'{option} {name}: expected {{target}} in the name (or --target), '
+                              'since verb, noun and action each get a file')
+    for target in targets:
+        out = Path(args.out.replace('{target}', target))
+        classes = (args.classes_out or str(out.with_name('{target}_classes.txt'))).replace(
+            '{target}', target)
+        yield out, classes, item.read(args.sources, target=target, **options)
+
+
+def _check_ends(args, item, document) -> None:
+    """Refuse a document whose segments mostly lie behind their videos' ends."""
+    from tmx_plugin.errors import DataError
+    late, total = document.late_segments()
+    if late <= total / 2:
         return
-    options['classes'] = args.classes
-    if name in UNSPLIT:
-        options['split'] = partial(formats.listed_split, path=args.val_videos) \
-            if args.val_videos else partial(formats.random_split, share=args.val_share,
-                                            seed=args.seed)
-    if name == 'label-studio':
-        options.update(fps=args.fps, predictions=args.predictions)
-    if name == 'frames-txt':
-        options.update(fps=args.fps, mapping=args.mapping, times=args.times)
-        if args.background is not None:
-            options['background'] = args.background
-    if name in JSON_FORMATS:
-        options['subsets'] = dict(item.split('=', 1) for item in args.subsets)
-    reader = getattr(formats, 'read_' + name.replace('-', '_'))
-    yield Path(args.out), args.classes_out, reader(args.sources, **options)
+    advice = 'check --fps, --feature-stride and the durations'
+    if args.features:
+        args.layout = {'tc': 'ct', 'ct': 'tc'}[args.layout]
+        other = next(_read(args, item, _video_info(args)))[2]
+        if other.late_segments()[0] <= total / 2:
+            advice = f'they fit with --layout {args.layout}'
+    raise DataError(f'{args.sources[0]}: {late} of {total} segments start at or after the end of '
+                    f'their video: {advice}. Nothing was written')
 
 
-def _report(out, document):
+def _report(out, document, videos):
+    for path, columns in videos.ignored_columns.items():
+        if columns:
+            print(f'note: {path}: columns that are not used: {", ".join(columns)}')
     for subset, (videos, segments) in document.counts().items():
         print(f'{out}: {subset}: {videos} videos, {segments} segments')
     print(f'{out}: {len(document.classes)} classes')
@@ -159,16 +194,21 @@ def _warn_of_one_subset(document):
 
 
 def run(args) -> None:
-    from tmx_plugin.datasets.formats import detect_format, write_document
+    from tmx_plugin.datasets.formats import FORMATS as KNOWN
+    from tmx_plugin.datasets.formats import guess_formats, write_document
     name = args.format
     if name == 'auto':
-        name = detect_format(args.sources[0].split('=', 1)[-1])
-        print(f'{args.sources[0]}: taken as {name}')
-    for out, classes, document in _read(args, name):
+        first, *others = guess_formats(args.sources[0].split('=', 1)[-1])
+        name = first.name
+        print(f'{args.sources[0]}: taken as {name} ({first.reason})' + ''.join(
+            f'; else {guess.name} ({guess.reason})' for guess in others[:2]))
+    item, videos = KNOWN[name], _video_info(args)
+    for out, classes, document in _read(args, item, videos):
+        _check_ends(args, item, document)
         document.note_oddities()
         write_document(document, out, classes_path=classes, version=f'from {name}')
-        _report(out, document)
-        if name in UNSPLIT:
+        _report(out, document, videos)
+        if item.splits:
             _warn_of_one_subset(document)
 
 

@@ -28,7 +28,7 @@ def read_database_json(sources, *, videos=None, classes=None, subsets=None,
     """
     document = AnnotationDocument()
     ids: dict = {}
-    files = [(path, read_annotations(path)) for path in sources]
+    files = [(path, read_annotations(path, facts=videos)) for path in sources]
     rename = subset_names(video.subset for _, content in files for video in content)
     unknown = [name for name in subsets or {} if name not in rename]
     if unknown:

@@ -128,6 +128,12 @@ class AnnotationDocument:
             for item in video['annotations'] if item['label'] not in IGNORED_LABELS)
         return {subset: (videos[subset], segments[subset]) for subset in videos}
 
+    def late_segments(self) -> tuple[int, int]:
+        """Segments that start at or after the end of their video, and all segments."""
+        segments = [item['segment'][0] >= video['duration'] for video in self.database.values()
+                    for item in video['annotations']]
+        return sum(segments), len(segments)
+
     def note_oddities(self):
         """Note segments that are legal but will match no point, or not as drawn."""
         checks = {

@@ -9,7 +9,7 @@ from ..text_files import read_text
 VIDEO_SUFFIXES = ('.mp4', '.mkv', '.avi', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv')
 
 
-def read_rows(path, required, alternative=None):
+def read_rows(path, *alternatives):
     """Rows of a csv file with a header, as ``(line number, {column: text})``.
 
     Names of columns are in small letters, however the file writes them.
@@ -17,15 +17,14 @@ def read_rows(path, required, alternative=None):
 
     Args:
         path (str | Path): The file.
-        required (Sequence[str]): Columns that must be there.
-        alternative (Sequence[str], optional): Columns that do as well.
+        *alternatives (Sequence[str]): Columns that must be there; one of several sets will do.
 
     Raises:
         FormatError: If the columns or all rows are missing, or a row has too few or too many
             fields.
     """
     text = read_text(path)
-    wanted = [set(columns) for columns in (required, alternative) if columns]
+    wanted = [set(columns) for columns in alternatives]
     for delimiter in ',;\t':
         # A field in quotes may hold line breaks: the reader sees the text, not lines.
         reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
@@ -33,7 +32,7 @@ def read_rows(path, required, alternative=None):
         if any(columns <= set(header) for columns in wanted):
             break
     else:
-        expected = ' or '.join(','.join(columns) for columns in (required, alternative) if columns)
+        expected = ' or '.join(','.join(columns) for columns in alternatives)
         raise FormatError(path, f'a header with the columns {expected}',
                           repr(text.splitlines()[0][:200]))
     rows = []
@@ -92,7 +91,18 @@ def parse_int(text: str, what: str, source, video=None) -> int:
 
 
 def video_name(text: str) -> str:
-    """Name of a video without folder and video suffix, as feature files are named."""
-    name = text.replace('\\', '/').rsplit('/', 1)[-1]
+    """Name of a video, as feature files are named: a relative path without the video suffix.
+
+    Absolute paths and addresses lose their folders.
+
+    Examples:
+        >>> video_name('P01/cam1.mp4'), video_name('C:\\\\films\\\\a.avi'), video_name('./b.x')
+        ('P01/cam1', 'a', 'b.x')
+    """
+    path = text.strip().replace('\\', '/')
+    parts = [part for part in path.split('/') if part not in ('', '.')]
+    if path.startswith('/') or ':' in path.split('/')[0] or '..' in parts:
+        parts = parts[-1:]
+    name = '/'.join(parts)
     stem, dot, suffix = name.rpartition('.')
     return stem if dot and f'.{suffix.lower()}' in VIDEO_SUFFIXES else name

@@ -12,7 +12,7 @@ from typing import Callable, Optional
 
 import numpy as np
 
-from ..errors import FormatError
+from ...errors import FormatError
 from ..text_files import is_finite, read_text
 from .document import AnnotationDocument, positive
 from .table import random_split
@@ -57,7 +57,7 @@ def read_mapping(path) -> dict[str, str]:
 
 
 def read_frames_txt(sources: Sequence, *, fps: Optional[float] = None, videos=None,
-                    times: str = 'frames', background: Iterable[str] = BACKGROUND,
+                    times: Optional[str] = None, background: Iterable[str] = BACKGROUND,
                     mapping=None, classes=None, split: Optional[Callable] = None,
                     on_reversed: str = 'error') -> AnnotationDocument:
     """Read text files of labels, one file a video, which is named after the file.
@@ -69,7 +69,7 @@ def read_frames_txt(sources: Sequence, *, fps: Optional[float] = None, videos=No
         sources (Sequence[str | Path]): Files, or folders of ``VIDEO.txt``.
         fps (float, optional): Labels a second. Not needed for ``start end label`` in seconds.
         videos (VideoInfo, optional): Durations, for files with ``start end label``.
-        times (str): Unit of ``start end``: 'frames' or 'seconds'.
+        times (str, optional): Unit of ``start end``: 'frames' (default) or 'seconds'.
         background (Iterable[str]): Labels that mean no action.
         mapping (str | Path, optional): ``mapping.txt``. It gives the order of the classes, and the
             names where the files hold ids.
@@ -146,7 +146,7 @@ def _frame_labels(lines, path, name, fps):
 
 
 def _span_table(spans, path, name, fps, times, videos):
-    if times == 'frames':
+    if times != 'seconds':
         rate = positive(fps, 'frames a second (--fps), since times are in frames', path, name)
     else:
         rate = 1.

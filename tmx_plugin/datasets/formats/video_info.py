@@ -2,6 +2,7 @@
 """Durations, frames and fps of videos, from whatever a user has."""
 import glob
 from pathlib import Path
+from typing import Optional
 
 from ...errors import FormatError, MissingPackageError
 from ..feature_io import FEATURE_SUFFIXES, read_features
@@ -11,6 +12,7 @@ from .files import VIDEO_SUFFIXES, parse_seconds, read_rows, video_name
 
 # A csv of lengths in frames counts them at this rate (EPIC-Kitchens-100's flat 30 fps).
 FLAT_FPS = 30.0
+_CSV_COLUMNS = {'video', 'video_id', 'duration', 'fps', 'frames', 'frame', 'count'}
 
 
 class VideoInfo:
@@ -20,8 +22,8 @@ class VideoInfo:
 
     Args:
         files (Sequence[str | Path]): Jsons (with a ``database`` object, or ``{name: seconds}`` or
-            ``{name: {...}}``) or csv files with the columns ``video,duration[,fps]`` or
-            ``video,frames``.
+            ``{name: {...}}``) or csv files with the columns ``video,duration[,fps]``,
+            ``video,frames[,fps]`` or ``video,count[,fps]``; frames without a rate count at 30.
         features (str | Path, optional): Folder with ``NAME.json`` beside ``NAME.npy``, as feature
             extraction writes them. Where there is no json, the length of the feature file and
             ``geometry`` tell the duration.
@@ -33,8 +35,10 @@ class VideoInfo:
     def __init__(self, files=(), *, features=None, video_dir=None, geometry=None,
                  layout='tc'):
         self._known = {}
+        #: Columns of csv files that are not used, by file.
+        self.ignored_columns: dict = {}
         for path in files:
-            self._known.update(read_video_file(path))
+            self._known.update(read_video_file(path, self.ignored_columns))
         self.features = Path(features) if features else None
         self.video_dir = Path(video_dir) if video_dir else None
         self.geometry = geometry
@@ -96,10 +100,10 @@ class VideoInfo:
         return facts
 
 
-def read_video_file(path) -> dict:
+def read_video_file(path, ignored: Optional[dict] = None) -> dict:
     """Facts of all videos of a json or csv (see :class:`VideoInfo`)."""
-    if Path(path).suffix.lower() == '.csv':
-        return _read_csv(path)
+    if Path(path).suffix.lower() in ('.csv', '.tsv'):
+        return _read_csv(path, ignored)
     content = read_json(path)
     if isinstance(content, dict) and isinstance(content.get('database'), dict):
         content = content['database']
@@ -120,20 +124,25 @@ def _facts(item, path, name) -> dict:
             'fps': fps if fps is None else positive(fps, 'fps', path, name)}
 
 
-def _read_csv(path) -> dict:
+def _read_csv(path, ignored: Optional[dict] = None) -> dict:
+    """Facts by video of a csv; a rate in a row goes before the flat one of lists in frames."""
     known = {}
-    for line, row in read_rows(path, ('duration',), ('video', 'frames')):
+    for line, row in read_rows(path, ('duration',), ('video', 'frames'), ('video', 'count')):
         source = f'{path}:{line}'
         name = row.get('video', row.get('video_id'))
         if not name:
             raise FormatError(source, 'a column "video" or "video_id"', sorted(row))
-        if 'duration' in row:
-            fps = parse_seconds(row['fps'], source, name) if row.get('fps') else None
-            facts = {'duration': parse_seconds(row['duration'], source, name), 'fps': fps}
-        else:
-            frames = parse_seconds(row['frames'], source, name)
-            facts = {'duration': frames / FLAT_FPS, 'fps': FLAT_FPS}
+        fps = parse_seconds(row['fps'], source, name) if row.get('fps') else None
+        frames = row.get('frames') or row.get('count') or row.get('frame')
+        facts = {'fps': fps, 'frame': frames and parse_seconds(frames, source, name)}
+        if row.get('duration'):
+            facts['duration'] = parse_seconds(row['duration'], source, name)
+        elif fps is None:
+            facts.update(fps=FLAT_FPS, frame=None,
+                         duration=parse_seconds(frames or '', source, name) / FLAT_FPS)
         known[video_name(name)] = _facts(facts, source, name)
+        if ignored is not None:
+            ignored[str(path)] = sorted(set(row) - _CSV_COLUMNS)
     return known
 
 
