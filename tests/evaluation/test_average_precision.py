@@ -70,7 +70,10 @@ def slow_recall(gt, det, threshold, k):
         found = total = 0
         for video in {v for v, _, lab in gt if lab == label}:
             mine = [s for v, s, lab in gt if lab == label and v == video]
-            best = [r for r in ranked(det, label) if det.videos[r] == video][:k * len(mine)]
+            rows = [r for r in range(len(det.labels))
+                    if det.labels[r] == label and det.videos[r] == video]
+            # The order of ties is numpy's, within the class and video.
+            best = [rows[i] for i in np.argsort(det.scores[rows])[::-1]][:k * len(mine)]
             total += len(mine)
             found += sum(any(tiou_of(s, det.segments[r]) >= threshold for r in best) for s in mine)
         result[label] = found / total
@@ -97,6 +100,20 @@ def tables(draw):
     if draw(st.booleans()):
         segments = np.sort(segments)  # else some detections end before they start
     return gt, SegmentTable(videos, segments, labels, np.array(scores) / 7)
+
+
+def test_tied_scores_rank_within_class_and_video():
+    """Of 40 tied detections of two videos, those count that numpy's order of a video's own 20 has.
+
+    Ranked over both videos at once, others would come first.
+    """
+    videos = np.repeat([0, 1], 20)
+    starts = np.tile(np.arange(20.) * 10, 2)
+    det = SegmentTable(videos, np.stack([starts, starts + 5], axis=1), np.zeros(40, int),
+                       np.full(40, .5))
+    first = np.argsort(np.full(20, .5))[::-1][0]
+    gt = SegmentTable([0, 1], [[first * 10, first * 10 + 5]] * 2, [0, 0])
+    assert topk_recall(gt, det, [.5], [1])[1].tolist() == [[[1.]]]
 
 
 TIOUS = [.1, .3, .5, .75, 1.]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metric of temporal action localization for MMEngine's loops."""
 import io
+import logging
 from collections.abc import Sequence
 from typing import Optional
 
@@ -20,6 +21,7 @@ from .functional import (
     SegmentTable,
     average_precision,
     clean_ground_truth,
+    describe_unmatched,
     mean_average_precision,
     topk_recall,
 )
@@ -120,6 +122,7 @@ class TALMetric(BaseMetric):
             self._write(results)
         gt = _table(results, 'gt_segments', 'gt_labels')
         det = _table(results, 'segments', 'labels', 'scores')
+        self._warn_of_unmatched(gt, det)
         classes, ap = average_precision(gt, det, self.tiou_thresholds)
         if self.classwise:
             self._log_classes(classes, ap, gt, det)
@@ -156,6 +159,16 @@ class TALMetric(BaseMetric):
                 f'{meta.get("subset", "(see the dataset)")} hold no segment with end > start of '
                 f'the {len(names)} classes{_some(names)}. Check the `subset`, `ann_file` and '
                 '`class_file` of the dataset')
+
+    def _warn_of_unmatched(self, gt: SegmentTable, det: SegmentTable) -> None:
+        """Warn where most predictions are of classes without ground truth."""
+        names = (self.dataset_meta or {}).get('classes')
+        present = set(gt.labels.tolist())
+        if not names or 2 * np.isin(det.labels, list(present)).sum() >= len(det):
+            return
+        for sentence in describe_unmatched(
+                {'': [names[label] for label in det.labels]}, [names[i] for i in present], ['']):
+            print_log(sentence, 'current', logging.WARNING)
 
     def _classes(self) -> Sequence[str]:
         classes = (self.dataset_meta or {}).get('classes')

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Predictions and annotations of one subset, read from their ActivityNet-style jsons."""
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional, Union
 
 import numpy as np
 from matplotlib.figure import Figure
+from mmengine.logging import print_log
 
 from ..datasets.annotations import match_subsets, read_annotations
 from ..errors import DataError
@@ -13,6 +15,7 @@ from ..evaluation.functional import (
     SegmentTable,
     average_precision,
     clean_ground_truth,
+    describe_unmatched,
     tables_from_activitynet,
 )
 from ..exporters.activitynet import read_activitynet
@@ -104,6 +107,10 @@ def load_results(predictions, annotations, subset: Union[str, Sequence[str], Non
     database = {video.video_id: dict(subset=video.subset, annotations=[
         dict(label=label, segment=segment)
         for label, segment in zip(video.labels, video.segments_sec)]) for video in annotated}
+    for sentence in describe_unmatched(
+            {name: [item['label'] for item in items] for name, items in found.items()},
+            {label for video in annotated for label in video.labels}, database):
+        print_log(f'{predictions}: {sentence}', 'current', logging.WARNING)
     gt, det, classes = tables_from_activitynet(dict(database=database), dict(results=found))
     return Results(
         gt=clean_ground_truth(gt), det=det, classes=classes, subset=', '.join(wanted),

@@ -75,7 +75,8 @@ def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k):
     """Share of the ground truth that the best detections find.
 
     Per class and video with n ground truths, the k * n best detections count; a ground truth is
-    found if any of them reaches the tIoU threshold (one detection may find several).
+    found if any of them reaches the tIoU threshold (one detection may find several). Equal scores
+    come in the order of ``numpy.argsort(scores)[::-1]`` over the detections of the class and video.
 
     Args:
         gt, det, tious: As for :func:`average_precision`.
@@ -92,11 +93,7 @@ def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k):
     if (top_k < 1).any():
         raise ConfigError(f'top_k must be positive, got {top_k.tolist()}')
     index, ranking, tious = _prepare(gt, det, tious)
-    group = ranking.group
-    # Rank within the class and video: position in a stable sort by group, less the group's begin.
-    order = np.argsort(group, kind='stable')
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order)) - np.searchsorted(group[order], group[order])
+    group, rank = ranking.group, ranking.rank_in_group()
     limit = np.diff(index.group_start)[group] * top_k[:, None]  # (k, D)
     found = np.zeros((len(tious), len(top_k), len(index)), bool)
     keep = np.flatnonzero((group >= 0) & (rank < limit.max(axis=0, initial=0)))
@@ -134,7 +131,17 @@ class _Ranking:
             order[start:end] = order[start:end][np.argsort(scores[start:end])[::-1]]
         self.group = index.groups(np.repeat(np.arange(len(sizes)), sizes), det.videos[order])
         self._segments = det.segments
+        self._scores = det.scores
         self._order = order
+
+    def rank_in_group(self) -> np.ndarray:
+        """(D,) rank of each position among those of its class and video, from 0."""
+        by_group = np.lexsort((self._order, self.group))  # within a group in the file's order
+        rank = np.empty(len(by_group), np.int64)
+        begins = np.flatnonzero(np.diff(self.group[by_group])) + 1
+        for part in np.split(by_group, begins):
+            rank[part[np.argsort(self._scores[self._order[part]])[::-1]]] = np.arange(len(part))
+        return rank
 
     def select(self, position: np.ndarray):
         """Position, group, starts and ends of the detections that have a group."""
