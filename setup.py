@@ -9,6 +9,8 @@ from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
 ROOT = Path(__file__).resolve().parent
+#: What only the development of this package needs; these two read files that are not shipped.
+DEVELOPMENT = ('measurements', 'benchmark.py', 'parity.py')
 #: What mim looks for in ``PACKAGE/.mim``: configs and tools by name, and the indexes.
 MIM_PARTS = ('configs', 'tools', 'model-index.yml', 'dataset-index.yml')
 
@@ -20,7 +22,8 @@ def copy_mim_parts(package: Path) -> None:
     for name in MIM_PARTS:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns('__pycache__'))
+            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns(
+                '__pycache__', *DEVELOPMENT))
         else:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name)

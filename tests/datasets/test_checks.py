@@ -7,6 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tmx_plugin.checker.coverage import (
+    coverage_findings,
+    measure_coverage,
+    suggest_ranges,
+)
 from tmx_plugin.datasets.annotations import read_annotations
 from tmx_plugin.datasets.checks import (
     Finding,
@@ -15,11 +20,6 @@ from tmx_plugin.datasets.checks import (
     report_findings,
     segment_findings,
     stream_findings,
-)
-from tmx_plugin.datasets.checks.assignment import (
-    coverage_findings,
-    measure_coverage,
-    suggest_ranges,
 )
 from tmx_plugin.datasets.checks.features import FeatureFacts, feature_findings, read_all
 from tmx_plugin.datasets.errors import DataError

@@ -21,13 +21,13 @@ from tmx_plugin.evaluation.functional.characteristics import (
     sensitivity,
     standings,
 )
+from tmx_plugin.evaluation.functional.error_analysis import match_detections
 from tmx_plugin.evaluation.functional.overlaps import best_overlaps
 from tmx_plugin.evaluation.functional.score_curves import (
     calibration,
     proposal_recall,
     score_curve,
 )
-from tmx_plugin.visualization.error_analysis import match_detections
 
 GT = SegmentTable(videos=[0, 0, 1], segments=[[0, 10], [20, 30], [0, 10]], labels=[0, 1, 0])
 DET = SegmentTable(  # found, wrong label, poor boundaries, background, found, another video

@@ -5,7 +5,7 @@ import pytest
 from tmx_plugin.errors import LaunchError
 from tmx_plugin.features.batch import process_rank
 from tmx_plugin.features.storage import find_files, is_complete, read_side_file, write_features
-from tmx_plugin.features.weights import file_hash, local_checkpoint
+from tmx_plugin.models.backbones.weights import file_hash, local_checkpoint
 
 INFO = dict(length=3, channels=2, stride=4, clip_len=16, checkpoint_hash=None)
 

@@ -12,8 +12,8 @@ from mmengine.structures import InstanceData
 
 from tmx_plugin.features.extractor import FeatureExtractor
 
-_spec = importlib.util.spec_from_file_location('recognizers', Path(__file__).with_name(
-    'recognizers.py'))
+_spec = importlib.util.spec_from_file_location(
+    'recognizers', Path(__file__).parents[1] / 'recognizers.py')
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 RECOGNIZERS = _module.RECOGNIZERS

@@ -12,7 +12,6 @@ from mmengine.config import Config
 from torch import nn
 
 from tmx_plugin.apis.init import init_localizer
-from tmx_plugin.datasets.formats.epic import NOUNS_WITHOUT_INSTANCE
 from tmx_plugin.models.checkpoint import (
     CheckpointError,
     CheckpointMismatchError,
@@ -20,6 +19,7 @@ from tmx_plugin.models.checkpoint import (
     load_checkpoint_file,
     to_plugin_checkpoint,
 )
+from tmx_plugin.structures.epic import NOUNS_WITHOUT_INSTANCE
 
 OPENTAD = ('thumos_i3d', 'multithumos_i3d', 'multithumos_i3d_rgb', 'epic_kitchens_slowfast_noun',
            'epic_kitchens_slowfast_verb')

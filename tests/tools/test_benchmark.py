@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from measurements import benchmark_data, benchmark_detections, benchmark_model
 
 from tmx_plugin.evaluation.functional import average_precision
-from tmx_plugin.testing import benchmark_data, benchmark_detections, benchmark_model
 
 NARROW = {'model.neck.in_channels': 16, 'model.neck.out_channels': 8, 'model.head.in_channels': 8,
           'model.head.feat_channels': 8}

@@ -9,15 +9,15 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from ..datasets.formats.epic import NOUNS_WITHOUT_INSTANCE, read_class_csv
+from ..datasets.formats.epic import read_class_csv
 from ..errors import ConfigError
 from ..evaluation.functional import round_decimals
 from ..exporters import to_detections
-from ..exporters.epic_submission import NUM_NOUNS, NUM_VERBS
 from ..models.heads.temporal_maxer_head import flatten_levels
 from ..models.task_modules.points import decode_segments
 from ..models.task_modules.postprocess import PostProcessCfg, select_candidates
 from ..models.task_modules.soft_nms import segment_nms
+from ..structures.epic import NOUNS_WITHOUT_INSTANCE, NUM_NOUNS, NUM_VERBS
 from ..structures.video_time import VideoTime
 
 # Points whose products with all pairs of classes are held at a time: 128 * 97 * 300 * 4 bytes.

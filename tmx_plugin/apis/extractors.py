@@ -7,8 +7,8 @@ from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
 from ..errors import ConfigError
-from ..features.clip_features import ClipBackbone, SlidingBackbone
 from ..features.extractor import load_recognizer_config
+from ..models.backbones.clip_backbone import ClipBackbone, SlidingBackbone
 
 
 class ClipExtractor(nn.Module):

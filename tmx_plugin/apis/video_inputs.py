@@ -10,10 +10,10 @@ from mmengine.dataset import Compose
 from ..datasets.feature_checks import check_side_files
 from ..datasets.feature_io import read_features
 from ..errors import ConfigError, DataError, MissingFileError
-from ..features.clip_features import ClipBackbone
 from ..features.extractor import FeatureExtractor
 from ..features.frame_pipeline import FramePipeline
 from ..features.storage import VIDEO_SUFFIXES, read_side_file
+from ..models.backbones.clip_backbone import ClipBackbone
 from ..structures.video_time import VideoTime
 
 

@@ -61,6 +61,4 @@ COMMANDS = {
     # this installation
     'demo': Command('demo', 'train and test on synthetic data, in a folder of yours', 'my_demo'),
     'checks': Command('checks', 'print versions, devices and what is missing', ''),
-    'benchmark': Command('analysis/benchmark.py', 'measure time and memory', '--only step'),
-    'parity': Command('analysis/parity.py', 'compare with numbers of the reference', 'golden/'),
 }

@@ -18,7 +18,7 @@ from typing import Optional
 import numpy as np
 
 from ..errors import DataError, MissingFileError
-from .text_files import is_finite, read_json, read_text
+from ..utils.text_files import is_finite, read_json, read_text
 
 #: Labels that are neither trained nor evaluated (THUMOS-14 marks doubtful segments so).
 IGNORED_LABELS = ('Ambiguous',)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ..errors import DataError
+from ..utils.text_files import is_finite, read_json
 from .feature_io import peek_shape
-from .text_files import is_finite, read_json
 
 # Rates differ in the third digit between sources (29.97 or 30; frames over a rounded duration).
 FPS_TOLERANCE = 0.01

@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 
 from ..errors import ConfigError, DataError, MissingFileError
 from ..structures.video_time import VideoTime
+from ..utils.text_files import read_lines
 from .annotations import (
     IGNORED_LABELS,
     VideoAnnotation,
@@ -33,7 +34,6 @@ from .checks import (
 )
 from .feature_checks import check_side_files, peek_sizes
 from .feature_io import read_features
-from .text_files import read_lines
 
 
 @DATASETS.register_module()

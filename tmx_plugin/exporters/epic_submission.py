@@ -10,9 +10,9 @@ from pathlib import Path
 from tmx_plugin.utils.files import atomic_write
 
 from ..errors import DataError
+from ..structures.epic import NUM_NOUNS, NUM_VERBS
 from .activitynet import is_number
 
-NUM_VERBS, NUM_NOUNS = 97, 300
 HEADER = dict(version='0.2', challenge='action_detection')
 SLS = ('sls_pt', 'sls_tl', 'sls_td')
 MAX_SHOWN = 20

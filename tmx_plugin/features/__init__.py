@@ -4,7 +4,7 @@
 Importing the package registers :class:`ClipBackbone`; everything that decodes video needs
 the extra ``tmx_plugin[video]``.
 """
-from .clip_features import ClipBackbone, pool_features
-from .geometry import ClipGeometry, resample_indices
+from ..models.backbones.clip_backbone import ClipBackbone, pool_features
+from ..structures.clip_geometry import ClipGeometry, resample_indices
 
 __all__ = ['ClipBackbone', 'ClipGeometry', 'pool_features', 'resample_indices']

@@ -10,12 +10,12 @@ import torch
 from mmengine.config import Config
 
 from ..errors import ConfigError, MissingFileError, MissingPackageError
+from ..models.backbones.clip_backbone import ClipBackbone
+from ..models.backbones.weights import file_hash
 from ..models.checkpoint_file import local_checkpoint
 from ..utils.package_files import recognizer_configs
-from .clip_features import ClipBackbone
 from .frame_pipeline import FramePipeline
 from .video import VideoFrames
-from .weights import file_hash
 
 
 def load_recognizer_config(config: Union[str, Path, Config]) -> Config:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..errors import DataError, MissingPackageError
-from .geometry import resample_indices
+from ..structures.clip_geometry import resample_indices
 
 
 def _decord():

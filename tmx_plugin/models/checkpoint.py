@@ -12,8 +12,8 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from ..datasets.formats.epic import NOUNS_WITHOUT_INSTANCE
 from ..errors import CheckpointError, CheckpointMismatchError
+from ..structures.epic import NOUNS_WITHOUT_INSTANCE
 from .checkpoint_file import load_checkpoint_file
 
 __all__ = ['CheckpointError', 'CheckpointMismatchError', 'apply_norm_eps', 'checkpoint_source',

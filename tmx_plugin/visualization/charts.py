@@ -5,7 +5,7 @@ plotly because its one script goes into the page, so that charts can be zoomed a
 network, and because figures are plain data that can be checked without a browser. Colours of text
 and background are set in the page, where light or dark is known.
 """
-from .error_analysis import KINDS
+from ..evaluation.functional.error_analysis import KINDS
 
 # Okabe and Ito's colours, told apart with any colour vision.
 KIND_COLORS = ('#009e73', '#56b4e9', '#d55e00', '#e69f00', '#cc79a7', '#999999')

@@ -9,8 +9,8 @@ from urllib.parse import quote
 import numpy as np
 
 from ..errors import DataError
+from ..evaluation.functional.error_analysis import KINDS
 from ..utils.files import file_name
-from .error_analysis import KINDS
 from .page import json_script, write_page
 
 SCRIPTS = ('theme', 'export', 'player')

@@ -8,9 +8,9 @@ from typing import Optional
 import numpy as np
 from markupsafe import Markup
 
+from ..evaluation.functional import error_analysis as errors
 from ..evaluation.functional.characteristics import MIN_PRECISION
 from ..utils.files import atomic_write
-from . import error_analysis as errors
 from .charts import report_charts
 from .comparison import compare
 from .page import finite, json_script, write_page

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from ..evaluation.functional import average_precision, mean_average_precision
+from ..evaluation.functional import error_analysis as errors
 from ..evaluation.functional.ceilings import ceilings, confusion_matrix
 from ..evaluation.functional.characteristics import (
     characteristics,
@@ -16,7 +17,6 @@ from ..evaluation.functional.characteristics import (
 )
 from ..evaluation.functional.overlaps import best_overlaps
 from ..evaluation.functional.score_curves import calibration, proposal_recall, score_curve
-from . import error_analysis as errors
 from .results import Results
 
 #: ActivityNet's thresholds of average recall, and the numbers of proposals looked at.

@@ -107,7 +107,7 @@ def measure_here(function: str, arguments: dict) -> dict:
 
     import tmx_plugin  # noqa: F401
     module, name = function.split('.')
-    return getattr(importlib.import_module(f'tmx_plugin.testing.{module}'), name)(**arguments)
+    return getattr(importlib.import_module(f'measurements.{module}'), name)(**arguments)
 
 
 def measure(part: str, arguments: dict, runs: int, threads: int) -> dict:

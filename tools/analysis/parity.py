@@ -21,20 +21,21 @@ def parse_args(argv=None) -> argparse.Namespace:
 
 def largest_differences(golden_dir: Path, config_dir: Path, progress=iter) -> list:
     """Rows (quantity, largest difference over all files, limit) in the order of the pipeline."""
-    from tmx_plugin.errors import MissingFileError
-    from tmx_plugin.testing.golden import GoldenModel
-    from tmx_plugin.testing.parity_detections import (
+    from measurements.golden import GoldenModel
+    from measurements.parity_detections import (
         detection_differences,
         map_differences,
         nms_differences,
     )
-    from tmx_plugin.testing.parity_model import (
+    from measurements.parity_model import (
         Difference,
         assignment_differences,
         loss_differences,
         network_differences,
         training_differences,
     )
+
+    from tmx_plugin.errors import MissingFileError
     files = [path for pattern in ('model_*.npz', 'nms_*.npz', 'map_*.json.gz')
              for path in sorted(golden_dir.glob(pattern))]
     if not files:

@@ -40,7 +40,7 @@ def parse_args(argv=None):
 
 def run(args) -> None:
     from tmx_plugin.errors import ConfigError
-    from tmx_plugin.visualization.error_analysis import match_detections
+    from tmx_plugin.evaluation.functional.error_analysis import match_detections
     from tmx_plugin.visualization.results import load_results
     from tmx_plugin.visualization.timeline import file_name, save_figure
     results = load_results(args.predictions, args.annotations, args.subset)

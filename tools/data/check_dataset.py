@@ -34,16 +34,16 @@ def parse_args(argv=None):
 def _check(args, console):
     from rich.progress import track
 
-    from tmx_plugin.datasets.checks import doctor
+    from tmx_plugin.checker.splits import SPLITS, ModelFacts, check_split, split_configs
     from tmx_plugin.engine.launch import read_config
     from tmx_plugin.errors import ConfigError
     cfg = read_config(args.config, ROOT, args.cfg_options)
-    splits = (args.split,) if args.split else doctor.SPLITS
-    configs = doctor.split_configs(cfg, splits)
+    splits = (args.split,) if args.split else SPLITS
+    configs = split_configs(cfg, splits)
     if not configs:
         raise ConfigError(f'{args.config}: expected {" or ".join(splits)}_dataloader, found none')
-    model = doctor.ModelFacts.of(cfg)
-    return [doctor.check_split(
+    model = ModelFacts.of(cfg)
+    return [check_split(
         split, dataset, model, values=not args.no_values,
         progress=lambda items, split=split: track(items, f'{split}: reading features',
                                                   console=console, transient=True))
@@ -56,8 +56,8 @@ def run(args) -> int:
     if not console.is_terminal:
         console = Console(width=120)
     reports = _check(args, console)
-    from tmx_plugin.datasets.checks.doctor import compare_splits
-    from tmx_plugin.datasets.checks.report import plot_durations, print_report
+    from tmx_plugin.checker.output import plot_durations, print_report
+    from tmx_plugin.checker.splits import compare_splits
     across = compare_splits(reports)
     print_report(reports, across, console, list_all=args.list)
     if args.plot:

@@ -84,7 +84,7 @@ def test_i3d_is_that_of_pytorch_i3d(name, channels, public_file, features_dir):
 def test_i3d_classifier_loads_with_its_network(repo, public_file, features_dir):
     model = Config.fromfile(repo / 'configs/recognizers/i3d_rgb.py').model
     recognizer = MODELS.build(dict(model, _scope_='mmaction')).eval()
-    from tmx_plugin.features.weights import load_recognizer_weights
+    from tmx_plugin.models.backbones.weights import load_recognizer_weights
     load_recognizer_weights(recognizer, public_file('i3d_rgb'))
     inputs = clip_of(7, 3, 16, 224) / 255 * 2 - 1
     scores = recognizer.cls_head(recognizer.backbone(inputs))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Callable, Optional
 
 from ...errors import FormatError
+from ...utils.text_files import is_finite, read_json
 from ..annotations import read_class_list
-from ..text_files import is_finite, read_json
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
 

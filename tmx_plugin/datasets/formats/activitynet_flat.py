@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Callable, Optional
 
 from ...errors import FormatError
-from ..text_files import read_json
+from ...utils.text_files import read_json
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Callable, Optional
 
 from ...errors import FormatError
-from ..text_files import is_finite, read_json
+from ...utils.text_files import is_finite, read_json
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
 from .files import video_name

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Callable, Optional
 
 from ...errors import FormatError
-from ..text_files import read_text
+from ...utils.text_files import read_text
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
 from .files import parse_seconds, read_rows

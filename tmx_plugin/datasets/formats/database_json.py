@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Annotation jsons with a ``database`` object: OpenTAD, ActionFormer and MultiTHUMOS style."""
 from ...errors import FormatError
+from ...utils.text_files import read_json
 from ..annotations import read_annotations
-from ..text_files import read_json
 from .document import AnnotationDocument
 
 

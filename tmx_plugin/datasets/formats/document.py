@@ -20,8 +20,8 @@ from pathlib import Path
 from tmx_plugin.utils.files import atomic_write
 
 from ...errors import FormatError
+from ...utils.text_files import is_finite
 from ..annotations import IGNORED_LABELS, read_class_list
-from ..text_files import is_finite
 
 REVERSED_CHOICES = ('error', 'keep', 'drop')
 

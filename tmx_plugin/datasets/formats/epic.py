@@ -8,13 +8,12 @@ import math
 from pathlib import Path
 
 from ...errors import FormatError
+from ...structures.epic import NOUNS_WITHOUT_INSTANCE
 from .document import AnnotationDocument
 from .files import parse_int, parse_seconds, read_rows
 
 FPS = 30.0
 TARGETS = ('verb', 'noun', 'action')
-# Of the 300 nouns these have no instance in training or validation; the other 293 are classes.
-NOUNS_WITHOUT_INSTANCE = frozenset({270, 275, 286, 289, 290, 294, 296})
 OFFICIAL = ('video_id', 'start_timestamp', 'stop_timestamp', 'verb_class', 'noun_class')
 FLAT = ('video', 'start', 'stop', 'verb', 'noun')
 

@@ -4,7 +4,7 @@ import csv
 import io
 
 from ...errors import FormatError
-from ..text_files import read_text
+from ...utils.text_files import read_text
 
 VIDEO_SUFFIXES = ('.mp4', '.mkv', '.avi', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv')
 

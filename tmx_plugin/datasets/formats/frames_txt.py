@@ -13,7 +13,7 @@ from typing import Callable, Optional
 import numpy as np
 
 from ...errors import FormatError
-from ..text_files import is_finite, read_text
+from ...utils.text_files import is_finite, read_text
 from .document import AnnotationDocument, positive
 from .table import random_split
 

@@ -7,7 +7,7 @@ import re
 from urllib.parse import unquote
 
 from ...errors import FormatError
-from ..text_files import is_finite, read_json
+from ...utils.text_files import is_finite, read_json
 from .document import AnnotationDocument, positive
 from .files import video_name
 from .table import random_split

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Optional
 
-from ..text_files import read_json, read_text
+from ...utils.text_files import read_json, read_text
 from . import charades as charades_format
 from .actions_json import is_actions_json
 from .activitynet_flat import is_flat

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ...errors import FormatError
-from ..text_files import read_text
+from ...utils.text_files import read_text
 from .document import AnnotationDocument
 from .files import parse_seconds
 

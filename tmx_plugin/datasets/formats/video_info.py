@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Optional
 
 from ...errors import FormatError, MissingPackageError
+from ...utils.text_files import read_json
 from ..feature_io import FEATURE_SUFFIXES, read_features
-from ..text_files import read_json
 from .document import positive
 from .files import VIDEO_SUFFIXES, parse_seconds, read_rows, video_name
 

@@ -8,7 +8,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from ...errors import ConfigError
-from ...features.clip_features import build_clip_backbone
+from ..backbones.clip_backbone import build_clip_backbone
 from ..task_modules.postprocess import PostProcessCfg
 
 

@@ -10,8 +10,8 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from ..models.heads.temporal_maxer_head import flatten_levels
-from .golden import GoldenModel, instances
+from measurements.golden import GoldenModel, instances
+from tmx_plugin.models.heads.temporal_maxer_head import flatten_levels
 
 
 class Difference(NamedTuple):

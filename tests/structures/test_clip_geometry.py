@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tmx_plugin.features.geometry import ClipGeometry, resample_indices
+from tmx_plugin.structures.clip_geometry import ClipGeometry, resample_indices
 
 
 @given(st.integers(0, 300), st.integers(1, 40), st.integers(1, 40))

@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..evaluation.functional.average_precision import average_precision, topk_recall
-from ..evaluation.functional.rounding import round_decimals
-from ..evaluation.functional.segment_table import tables_from_activitynet
-from ..models.heads.temporal_maxer_head import flatten_levels
-from ..models.task_modules.points import decode_segments
-from ..models.task_modules.postprocess import PostProcessCfg, select_candidates
-from ..models.task_modules.soft_nms import segment_nms
-from ..structures.video_time import VideoTime
-from .golden import GoldenModel
-from .parity_model import Difference
+from measurements.golden import GoldenModel
+from measurements.parity_model import Difference
+from tmx_plugin.evaluation.functional.average_precision import average_precision, topk_recall
+from tmx_plugin.evaluation.functional.rounding import round_decimals
+from tmx_plugin.evaluation.functional.segment_table import tables_from_activitynet
+from tmx_plugin.models.heads.temporal_maxer_head import flatten_levels
+from tmx_plugin.models.task_modules.points import decode_segments
+from tmx_plugin.models.task_modules.postprocess import PostProcessCfg, select_candidates
+from tmx_plugin.models.task_modules.soft_nms import segment_nms
+from tmx_plugin.structures.video_time import VideoTime
 
 #: The reference numbers the variants of soft-NMS.
 _METHODS = ('soft_hard', 'linear', 'gaussian', 'improved_gaussian')

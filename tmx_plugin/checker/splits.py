@@ -11,18 +11,18 @@ import numpy as np
 from mmaction.registry import DATASETS
 from mmengine.logging import MMLogger
 
-from ...errors import DataError
-from ..annotations import IGNORED_LABELS, read_annotations, read_class_list
-from .assignment import Coverage, coverage_findings, measure_coverage
-from .features import FeatureFacts, feature_findings, read_all
-from .findings import Finding, some
-from .geometry import length_findings, stream_findings
-from .segments import (
+from ..datasets.annotations import IGNORED_LABELS, read_annotations, read_class_list
+from ..datasets.checks.features import FeatureFacts, feature_findings, read_all
+from ..datasets.checks.findings import Finding, some
+from ..datasets.checks.geometry import length_findings, stream_findings
+from ..datasets.checks.segments import (
     class_count_findings,
     class_findings,
     grid_segments,
     segment_findings,
 )
+from ..errors import DataError
+from .coverage import Coverage, coverage_findings, measure_coverage
 
 SPLITS = ('train', 'val', 'test')
 

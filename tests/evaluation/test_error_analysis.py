@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tmx_plugin.evaluation.functional import SegmentTable, average_precision, clean_ground_truth
-from tmx_plugin.visualization.error_analysis import (
+from tmx_plugin.evaluation.functional.error_analysis import (
     KINDS,
     best_overlaps,
     classify,

@@ -3,9 +3,8 @@
 import importlib.util
 
 import pytest
-
-from tmx_plugin.testing.golden import GoldenModel
-from tmx_plugin.testing.parity_model import network_differences
+from measurements.golden import GoldenModel
+from measurements.parity_model import network_differences
 
 
 def parity_tool(repo):

@@ -11,8 +11,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from ..errors import ConfigError
-from .geometry import ClipGeometry
+from ...errors import ConfigError
+from ...structures.clip_geometry import ClipGeometry
 from .weights import load_recognizer_weights
 
 # How MMAction2's backbones call the one clip length they can take, if they have such a limit.

@@ -5,10 +5,10 @@ import hashlib
 import torch
 from torch import nn
 
-from ..errors import CheckpointError, CheckpointMismatchError
-from ..models.backbones.public_layouts import public_layout, to_recognizer_state
-from ..models.checkpoint import load_checkpoint_file, state_differences
-from ..models.checkpoint_file import local_checkpoint
+from ...errors import CheckpointError, CheckpointMismatchError
+from ..checkpoint import load_checkpoint_file, state_differences
+from ..checkpoint_file import local_checkpoint
+from .public_layouts import public_layout, to_recognizer_state
 
 
 def file_hash(path) -> str:

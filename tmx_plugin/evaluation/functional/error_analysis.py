@@ -26,9 +26,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ConfigError
-from ..evaluation.functional import SegmentTable, average_precision
-from ..evaluation.functional.matching import GreedyMatcher, GroundTruthIndex, index_of
+from ...errors import ConfigError
+from . import SegmentTable, average_precision
+from .matching import GreedyMatcher, GroundTruthIndex, index_of
 
 KINDS = ('true positive', 'double detection', 'wrong label', 'localization', 'confusion',
          'background')

@@ -10,9 +10,9 @@ from typing import Optional
 import numpy as np
 import torch
 
-from ..evaluation.functional import SegmentTable, average_precision
-from ..models.task_modules.postprocess import PostProcessCfg, postprocess_video
-from .benchmark_model import LENGTH, build_model, points_of_levels, random_segments
+from measurements.benchmark_model import LENGTH, build_model, points_of_levels, random_segments
+from tmx_plugin.evaluation.functional import SegmentTable, average_precision
+from tmx_plugin.models.task_modules.postprocess import PostProcessCfg, postprocess_video
 
 TIME = dict(feature_stride=4, offset_frames=8, fps=30., duration=320.)
 BACKGROUND = -7.  # logit of points outside of segments

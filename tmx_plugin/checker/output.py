@@ -7,9 +7,9 @@ from rich.table import Table
 
 from tmx_plugin.utils.files import atomic_write
 
-from ...structures.video_time import VideoTime
-from .assignment import UNLIMITED
-from .doctor import duration_stats
+from ..structures.video_time import VideoTime
+from .coverage import UNLIMITED
+from .splits import duration_stats
 
 COLORS = {'error': 'red', 'warning': 'yellow', 'advice': 'cyan'}
 

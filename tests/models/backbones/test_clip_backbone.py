@@ -7,10 +7,10 @@ import torch
 from mmaction.registry import MODELS
 
 from tmx_plugin.errors import CheckpointError, CheckpointMismatchError, ConfigError
-from tmx_plugin.features.clip_features import ClipBackbone, fixed_clip_length, pool_features
+from tmx_plugin.models.backbones.clip_backbone import ClipBackbone, fixed_clip_length, pool_features
 
-_spec = importlib.util.spec_from_file_location('recognizers', Path(__file__).with_name(
-    'recognizers.py'))
+_spec = importlib.util.spec_from_file_location(
+    'recognizers', Path(__file__).parents[2] / 'recognizers.py')
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 RECOGNIZERS = _module.RECOGNIZERS

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets import TALDataset
-from .benchmark_model import peak_memory
+from measurements.benchmark_model import peak_memory
+from tmx_plugin.datasets import TALDataset
 
 #: How the features of a video are kept: suffix of the file, and whether memory holds a copy.
 KINDS = {'npy': ('.npy', 'none'), 'npz': ('.npz', 'none'), 'npz_compressed': ('.npz', 'none'),

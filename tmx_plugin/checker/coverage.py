@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ...models.task_modules.points import pyramid_points
-from ...models.task_modules.sim_ota_assigner import matching_pairs, pairs_inside
-from .findings import Finding
-from .segments import grid_segments
+from ..datasets.checks.findings import Finding
+from ..datasets.checks.segments import grid_segments
+from ..models.task_modules.points import pyramid_points
+from ..models.task_modules.sim_ota_assigner import matching_pairs, pairs_inside
 
 #: Upper end of the last range: as good as none.
 UNLIMITED = 10000

@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from ..models.checkpoint import to_plugin_checkpoint
+from tmx_plugin.models.checkpoint import to_plugin_checkpoint
 
 
 @dataclass

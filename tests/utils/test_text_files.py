@@ -6,7 +6,7 @@ import pytest
 
 from tmx_plugin.datasets import formats
 from tmx_plugin.datasets.errors import DataError
-from tmx_plugin.datasets.text_files import is_finite, read_lines
+from tmx_plugin.utils.text_files import is_finite, read_lines
 
 
 def _write(path, content):
