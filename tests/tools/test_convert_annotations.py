@@ -119,8 +119,8 @@ def test_epic_writes_three_files(convert, tmp_path, capsys):
     assert '--classes-out' in capsys.readouterr().err
     (tmp_path / 'verb.json').mkdir()
     assert convert(*args, tmp_path / 'verb.json', '--target', 'verb') == 1
-    assert capsys.readouterr().err == (
-        f'convert_annotations: {tmp_path / "verb.json"}: Is a directory\n')
+    assert capsys.readouterr().err.startswith(
+        f'convert_annotations: could not write {tmp_path / "verb.json"}: Is a directory; ')
 
 
 def test_thumos_from_the_command_line(convert, shared_data, tmp_path):

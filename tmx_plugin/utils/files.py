@@ -11,10 +11,17 @@ from ..errors import TmxError
 
 
 class WriteError(TmxError, OSError):
-    """A file could not be written; the message says which, why, and how much space was free."""
+    """A file could not be written; the message says which, why, and how much space was free.
 
-    def __str__(self) -> str:
-        return str(self.strerror)
+    Args:
+        errno (int): The system's number of the error.
+        message (str): What the error is, in a sentence.
+    """
+
+    def __init__(self, errno: int, message: str) -> None:
+        super().__init__(message)
+        # The constructor of OSError, which would set them, is not reached: ValueError's is.
+        self.errno, self.strerror = errno, message
 
 
 def file_name(video_id: str) -> str:
