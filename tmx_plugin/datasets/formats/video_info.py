@@ -78,7 +78,8 @@ class VideoInfo:
             return None
         # 'a.b.npy' is no file of video 'a'
         path = next((path for path in sorted(self.features.glob(f'{glob.escape(name)}.*'))
-                     if path.stem == name and path.suffix in FEATURE_SUFFIXES), None)
+                     if path.with_suffix('') == self.features / name
+                     and path.suffix in FEATURE_SUFFIXES), None)
         if path is None:
             return None
         length = len(read_features(path, self.layout))
