@@ -4,8 +4,9 @@ import glob
 from pathlib import Path
 from typing import Optional
 
-from ...errors import FormatError, MissingPackageError
+from ...errors import FormatError
 from ...utils.text_files import read_json
+from ...utils.video_index import read_video_index
 from ..feature_io import FEATURE_SUFFIXES, read_features
 from .document import positive
 from .files import VIDEO_SUFFIXES, parse_seconds, read_rows, video_name
@@ -150,19 +151,12 @@ def _read_csv(path, ignored: Optional[dict] = None) -> dict:
 def probe_video(path, name) -> dict:
     """Duration, frames and fps of a video file.
 
+    Where the rate varies, the number of frames is that at a regular ``fps``.
+
     Raises:
-        FormatError: It cannot be decoded.
-        MissingPackageError: decord is not installed.
+        DataError: It cannot be read.
+        MissingPackageError: PyAV is not installed.
     """
-    try:
-        import decord
-    except ImportError as error:
-        raise MissingPackageError('reading videos needs decord: pip install "tmx_plugin[video]"'
-                                  ) from error
-    try:
-        reader = decord.VideoReader(str(path), num_threads=1)
-        frames, fps = len(reader), float(reader.get_avg_fps())
-    except Exception as error:  # decord raises its own and builtin errors alike
-        raise FormatError(path, 'a video that can be decoded', str(error).splitlines()[0],
-                          name) from error
-    return {'duration': frames / positive(fps, 'fps', path, name), 'frame': frames, 'fps': fps}
+    index = read_video_index(path)
+    frames = round(index.duration * index.fps) if index.varies else len(index)
+    return {'duration': index.duration, 'frame': frames, 'fps': index.fps}
