@@ -16,10 +16,10 @@ from tmx_plugin.features.video import VideoFrames
 
 
 def write_numbered_video(path, count, fps=10):
-    """Frame i shows i, as a column of eight black or white blocks, the highest bit on top."""
+    """Frame i shows i (modulo 256), as a column of eight black or white blocks, the highest bit on top."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, (64, 64))
     for i in range(count):
-        bits = np.unpackbits(np.array([i], dtype=np.uint8))
+        bits = np.unpackbits(np.array([i % 256], dtype=np.uint8))
         writer.write(np.repeat(np.repeat((bits * 255)[:, None, None], 8, 0), 64, 1)
                      .repeat(3, axis=2))
     writer.release()
