@@ -16,7 +16,7 @@ from tmx_plugin.features.video import VideoFrames
 
 
 def write_numbered_video(path, count, fps=10):
-    """Frame i shows i (modulo 256), as a column of eight black or white blocks, the highest bit on top."""
+    """Frame i shows i modulo 256: a column of eight black or white blocks, highest bit on top."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, (64, 64))
     for i in range(count):
         bits = np.unpackbits(np.array([i % 256], dtype=np.uint8))
