@@ -97,7 +97,7 @@ setup(
     ],
     extras_require=dict(
         mmlite=MMLITE, mim=MIM, video=VIDEO, h5=H5, onnx=ONNX, tensorboard=TENSORBOARD,
-        wandb=['wandb'], test=TEST, dev=[*TEST, 'ruff>=0.6', 'import-linter>=2.9']),
+        wandb=['wandb'], test=TEST, dev=[*TEST, 'ruff>=0.6']),
     cmdclass=dict(build_py=BuildWithMim, sdist=SdistWithMim),
     zip_safe=False,
     classifiers=[

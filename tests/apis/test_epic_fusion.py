@@ -201,12 +201,18 @@ def test_tool_writes_detections_submission_and_map(tool, epic_root, capsys):
     assert all(word in printed for word in ('verb', 'noun', 'action', '@0.5', 'mean'))
 
 
-def test_tool_evaluates_what_was_detected(tool, capsys):
-    annotations = dict(database=dict(P01_11=dict(subset='val', annotations=[
-        dict(label='3,7', segment=[0, 10]), dict(label='3,8', segment=[20, 30])])))
+def test_tool_evaluates_what_was_detected(tool, tmp_path, capsys):
+    path = tmp_path / 'action.json'
+    path.write_text(json.dumps(dict(database=dict(
+        P01_11=dict(subset='val', duration=40, annotations=[
+            dict(label='3,7', segment=[0, 10]), dict(label='3,8', segment=[20, 30])]),
+        P01_12=dict(subset='train', duration=40, annotations=[
+            dict(label='3,7', segment=[0, 10])])))))
+    with pytest.raises(ValueError, match="action.json: expected the subset 'test', found"):
+        tool.read_subset(path, 'test')
     detections = dict(P01_11=[dict(label='3,7', score=.9, segment=[0, 10]),
                               dict(label='3,9', score=.8, segment=[20, 30])])
-    tool.evaluate(detections, annotations, 'val')
+    tool.evaluate(detections, tool.read_subset(path, 'validation'))
     rows = {line.split()[1]: line.split()[-2] for line in capsys.readouterr().out.splitlines()
             if line.startswith('│')}
     assert rows == dict(verb='100.00', noun='50.00', action='50.00')

@@ -147,7 +147,7 @@ def test_odd_segments():
     found = [(f.message.split(' segments ')[0], f.message.split(' segments ')[1].split(' (in')[0])
              for f in segment_findings([video], largest_range=16)]
     assert found == [
-        ('2 of 8', 'end before they start, or at once'),
+        ('2 of 8', 'end at or before their start'),
         ('1 of 8', 'start at or after the end of their video'),
         ('1 of 8', 'end more than a grid step after their video'),
         ('1 of 8', 'are shorter than one grid step'),

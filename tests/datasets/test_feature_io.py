@@ -195,7 +195,7 @@ def test_flipped_bits_are_read_or_refused_with_the_name(tmp_path, name, save):
 
 
 def test_missing_file_and_wrong_layout(tmp_path):
-    with pytest.raises(FileNotFoundError, match='x.npy: the feature file is not there'):
+    with pytest.raises(FileNotFoundError, match='x.npy: feature file not found'):
         read_features(tmp_path / 'x.npy')
     with pytest.raises(ValueError, match='layout'):
         read_features(tmp_path / 'x.npy', 'tct')

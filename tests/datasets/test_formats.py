@@ -337,8 +337,8 @@ def test_oddities_are_noted(tmp_path):
     document = formats.read_opentad([path])
     document.note_oddities()
     assert [note.split(' (')[0] for note in document.notes[1:]] == [
-        '1 segments end at or before their start', '2 segments end after their video',
-        '1 segments start at or after the end of their video']
+        '1 segments end at or before their start',
+        '1 segments start at or after the end of their video', '1 segments end after their video']
 
 
 def test_csv_with_line_breaks_in_quotes_and_windows_line_ends(tmp_path):

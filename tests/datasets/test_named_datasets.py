@@ -124,7 +124,7 @@ def test_configs_say_what_is_missing(repo, base, split, tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError) as caught:
         build(repo, base, split)
     message = str(caught.value)
-    assert message.startswith('data/') and 'the annotation file is not there' in message
+    assert message.startswith('data/') and 'annotation file not found' in message
     assert 'Put the' in message or 'tools/data/' in message
 
 

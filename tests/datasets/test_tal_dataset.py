@@ -181,9 +181,9 @@ def test_side_file_that_agrees(root):
 
 # ------------------------------------------------------------------ what it refuses
 def test_annotation_file_is_not_there(root):
-    with pytest.raises(FileNotFoundError, match='b.json: the annotation file is not there'):
+    with pytest.raises(FileNotFoundError, match='b.json: annotation file not found'):
         build(root, ann_file='b.json')
-    with pytest.raises(FileNotFoundError, match='c.txt: the class list'):
+    with pytest.raises(FileNotFoundError, match='c.txt: class list not found'):
         build(root, class_file='c.txt')
     with pytest.raises(FileNotFoundError, match='n.txt: the block list'):
         build(root, block_list='n.txt')
@@ -267,8 +267,8 @@ def test_lengths_disagree_with_durations(root):
     (dict(stride=8), 'extracted with stride 8, expected feature_stride 4'),
     (dict(clip_len=16), 'extracted with clip_len 16, expected 2 x offset_frames 8'),
     (dict(fps=30), 'extracted with fps 30, expected fps 8'),
-    (dict(fps='8'), 'expected an object with numbers'),
-    ([8], 'expected an object with numbers'),
+    (dict(fps='8'), 'expected a positive number as "fps", found .8.'),
+    ([8], 'expected an object, found list'),
 ])
 def test_side_file_that_disagrees(root, said, message):
     (root / 'features' / 'a.json').write_text(json.dumps(said))

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from tmx_plugin.apis.batch import process_rank
 from tmx_plugin.errors import LaunchError
+from tmx_plugin.features.batch import process_rank
 from tmx_plugin.features.storage import find_files, is_complete, read_side_file, write_features
 from tmx_plugin.models.backbones.weights import file_hash, local_checkpoint
 
@@ -50,7 +50,7 @@ def test_failed_writing_leaves_nothing(tmp_path):
 
 def test_side_file_that_is_no_json(written):
     written.with_suffix('.json').write_text('{')
-    with pytest.raises(ValueError, match='video.json: not readable as json'):
+    with pytest.raises(ValueError, match='video.json: expected json'):
         read_side_file(written)
 
 

@@ -142,7 +142,7 @@ def other_subset(data):
     (truncated, 1, ['cannot be read', 'v1.npy']),
     (wrong_length, 0, ['the features of 1 of 3 videos do not fit their duration', "'v1'"]),
     (unknown_label, 1, ["'climb' (1 segments)"]),
-    (outside, 0, ['1 of 9 segments end before they start', '1 of 9 segments start at or after',
+    (outside, 0, ['1 of 9 segments end at or before', '1 of 9 segments start at or after',
                   '1 of 9 segments are shorter than one grid step']),
     (no_jump, 0, ['1 of 2 classes have no segment to train on: jump; it cannot be learnt']),
     (other_subset, 1, ["expected videos of subset 'training'", 'holdout: 5 videos, 10 segments'])])

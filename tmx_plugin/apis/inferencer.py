@@ -17,7 +17,7 @@ from mmengine.registry import init_default_scope
 from ..datasets.annotations import read_class_list
 from ..datasets.feature_io import FEATURE_SUFFIXES
 from ..engine.launch import find_config
-from ..errors import ConfigError, DataError, NotFiniteError
+from ..errors import ConfigError, DataError
 from ..exporters import export, to_detections
 from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.files import file_name
@@ -181,26 +181,13 @@ class TALInferencer(BaseInferencer):
             only (Sequence[str], optional): Names of the classes wanted.
         """
         wanted = None if only is None else [self._label(name) for name in only]
-        samples = self._predict(inputs)
+        samples = super().forward(inputs)
         for sample in samples:
             found = sample.pred_instances
             keep = found.scores >= score_thr
             if wanted is not None:
                 keep &= torch.isin(found.labels, found.labels.new_tensor(wanted))
             sample.pred_instances = found[keep][:top_k]
-        return samples
-
-    def _predict(self, inputs: dict) -> list:
-        """The model's samples; where one video brings NaN, each by itself, and the others go on."""
-        try:
-            return super().forward(inputs)
-        except NotFiniteError:
-            if not self._skip_broken:
-                raise
-        samples = []
-        for i, sample in enumerate(inputs['data_samples']):
-            with self._noting_failure(sample.video_id, 'left out'):
-                samples += super().forward({key: [value[i]] for key, value in inputs.items()})
         return samples
 
     def _label(self, name: str) -> int:

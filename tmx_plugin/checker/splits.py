@@ -13,7 +13,7 @@ from mmengine.logging import MMLogger
 
 from ..datasets.annotations import IGNORED_LABELS, read_annotations, read_class_list
 from ..datasets.checks.features import FeatureFacts, feature_findings, read_all
-from ..datasets.checks.findings import Finding, some
+from ..datasets.checks.findings import Finding
 from ..datasets.checks.geometry import length_findings, stream_findings
 from ..datasets.checks.segments import (
     class_count_findings,
@@ -22,6 +22,7 @@ from ..datasets.checks.segments import (
     segment_findings,
 )
 from ..errors import DataError
+from ..utils.names import some
 from .coverage import Coverage, coverage_findings, measure_coverage
 
 SPLITS = ('train', 'val', 'test')

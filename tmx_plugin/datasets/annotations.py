@@ -11,45 +11,22 @@ The format is the ActivityNet style json, times in seconds::
 ``frame`` (number of frames) and ``fps`` are optional. Further keys are ignored, so files in the
 styles of ActivityNet, OpenTAD and ActionFormer (``label_id``, ``segment(frames)``) are read too.
 """
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 
 from ..errors import DataError, MissingFileError
+from ..structures.annotations import (
+    IGNORED_LABELS,
+    VideoAnnotation,
+    canonical_subset,
+    match_subsets,
+)
+from ..utils.names import some
 from ..utils.text_files import is_finite, read_json, read_text
 
-#: Labels that are neither trained nor evaluated (THUMOS-14 marks doubtful segments so).
-IGNORED_LABELS = ('Ambiguous',)
-
-# Spellings of one subset; compared after case folding.
-_SUBSET_SYNONYMS = {'train': 'training', 'val': 'validation', 'valid': 'validation',
-                    'testing': 'test'}
-
-
-@dataclass(frozen=True)
-class VideoAnnotation:
-    """What the annotation file says of one video.
-
-    Attributes:
-        video_id (str): Name of the video; feature files are named after it.
-        subset (str): Subset as written in the file.
-        duration (float): Length in seconds, positive.
-        num_frames (int, optional): Length in frames.
-        fps (float, optional): Frames a second.
-        segments_sec (np.ndarray): Start and end, ``(G, 2)`` float64, seconds. Finite and not
-            negative; an end may lie before its start or after the end of the video, since
-            published annotations contain such segments.
-        labels (tuple[str]): Names of the ``G`` classes.
-    """
-    video_id: str
-    subset: str
-    duration: float
-    num_frames: Optional[int]
-    fps: Optional[float]
-    segments_sec: np.ndarray
-    labels: tuple
+__all__ = ['IGNORED_LABELS', 'VideoAnnotation', 'canonical_subset', 'match_subsets',
+           'read_annotations', 'read_class_list', 'sorted_labels']
 
 
 def read_annotations(path, hint: str = '', facts=None) -> list:
@@ -90,15 +67,16 @@ def read_class_list(path, hint: str = '') -> tuple:
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(
-            f'{path}: the class list (text, one name a line, in the order of the labels) is not '
-            f'there. {hint}'.rstrip())
+            f'{path}: class list not found (text, one name a line, in the order of the labels). '
+            f'{hint}'.rstrip())
     names = [line.strip() for line in read_text(path).rstrip().splitlines()]
     if not all(names):
         raise DataError(f'{path}: expected one class name a line, found line '
                         f'{names.index("") + 1} blank')
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise DataError(f'{path}: expected each class once, found {_some(twice)} more than once')
+        raise DataError(f'{path}: expected each class once, found {some(map(repr, twice), 5)} more '
+                        'than once')
     return tuple(names)
 
 
@@ -107,43 +85,17 @@ def sorted_labels(videos) -> tuple:
     return tuple(sorted({x for video in videos for x in video.labels} - set(IGNORED_LABELS)))
 
 
-def match_subsets(wanted, available) -> list:
-    """Names in ``available`` that mean one of the ``wanted`` subsets.
-
-    A name is taken as it is where the file has it; else case and the usual short forms
-    (train, val) do not matter.
-
-    Args:
-        wanted (Sequence[str]): Subsets asked for.
-        available (Iterable[str]): Subsets of the file.
-
-    Returns:
-        list[str]: Matching names of ``available``, sorted; empty if none matches.
-    """
-    available = set(available)
-    found = set()
-    for name in wanted:
-        found |= {name} if name in available else {
-            other for other in available if canonical_subset(other) == canonical_subset(name)}
-    return sorted(found)
-
-
-def canonical_subset(name: str) -> str:
-    """Spelling-independent form of a subset's name: 'Train' and 'training' give 'training'."""
-    folded = name.casefold()
-    return _SUBSET_SYNONYMS.get(folded, folded)
-
-
 def _read_database(path, hint: str) -> dict:
     path = Path(path)
     if not path.is_file():
-        raise MissingFileError(f'{path}: the annotation file is not there. {hint}'.rstrip())
+        raise MissingFileError(f'{path}: annotation file not found. {hint}'.rstrip())
     try:
         content = read_json(path)
     except DataError as error:
         raise DataError(f'{error} ({_other_format(path)})') from error
     if not isinstance(content, dict) or not isinstance(content.get('database'), dict):
-        found = f'keys {_some(content)}' if isinstance(content, dict) else type(content).__name__
+        found = (f'keys {some(map(repr, content), 5)}' if isinstance(content, dict)
+                 else type(content).__name__)
         raise DataError(f'{path}: expected an object with the object "database", found {found} '
                         f'({_other_format(path)})')
     if not content['database']:
@@ -161,8 +113,12 @@ def _filled(entry, name: str, facts):
 
 def _other_format(path) -> str:
     """What a file that is no annotation json may be, for a message."""
-    return ('an incomplete download? If it is of another format, convert it first: '
-            f'tools/data/convert_annotations.py auto {path} --out FILE')
+    from .formats import FormatError, detect_format  # which uses this module
+    try:
+        name = detect_format(path)
+    except FormatError:
+        return 'an incomplete download, or another kind of file?'
+    return f'convert it first: tools/data/convert_annotations.py {name} {path} --out FILE'
 
 
 def _parse_video(path, name: str, entry) -> VideoAnnotation:
@@ -202,10 +158,3 @@ def _parse_video(path, name: str, entry) -> VideoAnnotation:
 
 def _is_positive(value) -> bool:
     return is_finite(value) and value > 0
-
-
-def _some(names, limit: int = 5) -> str:
-    """A few of many names, quoted, for a message."""
-    names = list(names)
-    text = ', '.join(repr(name) for name in names[:limit])
-    return text if len(names) <= limit else f'{text} and {len(names) - limit} more'

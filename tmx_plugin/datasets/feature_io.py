@@ -102,7 +102,7 @@ def _call(readers: dict, path, layout: str, video: Optional[str]):
         raise DataError(f'{where}: expected a feature file ending in one of '
                         f'{", ".join(_READERS)}, found {path.suffix!r}')
     if not path.is_file():
-        raise MissingFileError(f'{where}: the feature file is not there'
+        raise MissingFileError(f'{where}: feature file not found'
                                 + (' (it is a folder)' if path.is_dir() else
                                    ' (it is no regular file)' if path.exists() else ''))
     try:

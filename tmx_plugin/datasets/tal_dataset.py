@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 
 from ..errors import ConfigError, DataError, MissingFileError
 from ..structures.video_time import VideoTime
+from ..utils.names import either, some
 from ..utils.text_files import read_lines
 from .annotations import (
     IGNORED_LABELS,
@@ -28,13 +29,11 @@ from .checks import (
     length_findings,
     report_findings,
     segment_findings,
-    some,
     stream_findings,
     width_findings,
 )
 from .feature_checks import check_side_files, peek_sizes
 from .feature_io import read_features
-from .feature_values import CHOICES, ValueCheck
 
 
 @DATASETS.register_module()
@@ -69,8 +68,6 @@ class TALDataset(BaseDataset):
             which leaves the video out and lists it in the log.
         filter_gt (bool): In training, drop segments that end in the frame they start in, or
             before.
-        features (str): What to do about NaN, infinity and magnitudes from 1e20 on in features:
-            ``'raise'``, or ``'zero'``, which takes 0 instead and says so in the log.
         cache (str): ``'none'``, or ``'ram'`` to read all features when the dataset is built.
         pipeline (Sequence[dict | Callable]): Transforms of a video; they get what
             :meth:`prepare_data` describes.
@@ -104,14 +101,12 @@ class TALDataset(BaseDataset):
                  block_list: Union[str, Sequence[str]] = (),
                  missing: str = 'error',
                  filter_gt: bool = False,
-                 features: str = 'raise',
                  cache: str = 'none',
                  pipeline: Sequence = (),
                  **kwargs) -> None:
         _check_choice('layout', layout, ('tc', 'ct'))
         _check_choice('missing', missing, ('error', 'skip'))
         _check_choice('cache', cache, ('none', 'ram'))
-        _check_choice('features', features, CHOICES)
         for name, value in dict(feature_stride=feature_stride, sample_stride=sample_stride,
                                 fps=1 if fps is None else fps).items():
             if not 0 < value < float('inf'):
@@ -122,7 +117,7 @@ class TALDataset(BaseDataset):
                                 feature_suffix=feature_suffix).items():
             if isinstance(value, dict) and set(value) != set(data_prefix or ()):
                 raise ConfigError(f'{name} must have the keys of data_prefix, '
-                                  f'{_or(data_prefix or ())}, not {_or(value)}')
+                                  f'{either(data_prefix or ())}, not {either(value)}')
         self.subset = (subset, ) if isinstance(subset, str) else tuple(subset)
         self.feature_stride = feature_stride
         self.offset_frames = offset_frames
@@ -138,7 +133,6 @@ class TALDataset(BaseDataset):
         self.filter_gt = filter_gt
         self.cache = cache
         self._cached = {}
-        self.value_check = ValueCheck(features)
         # (seed, epoch) once set; in shared memory, so that worker processes which outlive an epoch
         # see it.
         self._draw_state = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
@@ -177,19 +171,15 @@ class TALDataset(BaseDataset):
         available = {video.subset for video in videos}
         wanted = self.match_subset(available)
         if not wanted:
-            raise DataError(f'{self.ann_file}: expected videos of subset {_or(self.subset)}, found '
-                            f'only {_or(sorted(available))}')
+            raise DataError(f'{self.ann_file}: expected videos of subset {either(self.subset)}, '
+                            f'found only {either(sorted(available))}')
         blocked = self._read_block_list()
         videos = [v for v in videos if v.subset in wanted and v.video_id not in blocked]
         data_list = self._with_features([self._to_info(video) for video in videos])
         if not data_list:
-            raise DataError(f'{self.ann_file}: no video of subset {_or(self.subset)} is left '
+            raise DataError(f'{self.ann_file}: no video of subset {either(self.subset)} is left '
                             f'after the block list ({len(blocked)} names) and missing features')
         self._check(data_list)
-        for i, info in enumerate(data_list):
-            info['file_number'] = i * len(self.data_prefix)
-        self.value_check = ValueCheck(self.value_check.features,
-                                      len(data_list) * len(self.data_prefix))
         return data_list
 
     def match_subset(self, available: set) -> list:
@@ -208,7 +198,7 @@ class TALDataset(BaseDataset):
         kept = [info for info in self.data_list if len(info['labels'])]
         if not kept:
             raise DataError(f'{self.ann_file}: none of the {len(self.data_list)} videos of subset '
-                            f'{_or(self.subset)} has a segment to train on')
+                            f'{either(self.subset)} has a segment to train on')
         return kept
 
     def _find_classes(self, videos) -> tuple:
@@ -232,7 +222,7 @@ class TALDataset(BaseDataset):
             return set(self.block_list)
         path = Path(self.block_list)
         if not path.is_file():
-            raise MissingFileError(f'{path}: the block list (one video a line) is not there')
+            raise MissingFileError(f'{path}: block list (one video a line) not found')
         return set(read_lines(path))
 
     def _to_info(self, video: VideoAnnotation) -> dict:
@@ -266,7 +256,7 @@ class TALDataset(BaseDataset):
                   if not os.path.isfile(path)}
         if not absent:
             return data_list
-        count = f'{len(absent)} of {len(data_list)} videos of subset {_or(self.subset)}'
+        count = f'{len(absent)} of {len(data_list)} videos of subset {either(self.subset)}'
         if self.missing == 'error':
             files = some([f'{path} (video {name!r})' for name, path in absent.items()])
             raise MissingFileError(
@@ -314,7 +304,6 @@ class TALDataset(BaseDataset):
             channels=self.channels,
             sample_stride=self.sample_stride,
             feature_cache=self._cached,
-            value_check=self.value_check,
             rng=np.random.default_rng((*entropy, results['sample_idx'])))
         return self.pipeline(results)
 
@@ -336,8 +325,4 @@ class TALDataset(BaseDataset):
 
 def _check_choice(name: str, value, choices) -> None:
     if value not in choices:
-        raise ConfigError(f'{name} must be {_or(choices)}, not {value!r}')
-
-
-def _or(names) -> str:
-    return ' or '.join(repr(name) for name in names)
+        raise ConfigError(f'{name} must be {either(choices)}, not {value!r}')

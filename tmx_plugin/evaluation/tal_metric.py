@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metric of temporal action localization for MMEngine's loops."""
+import io
 import logging
 from collections.abc import Sequence
 from typing import Optional
@@ -10,10 +11,13 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
+from rich.console import Console
+from rich.table import Table
 
 from tmx_plugin.exporters import to_detections, write_activitynet
 
 from ..errors import ConfigError, DataError
+from ..utils.names import some
 from .functional import (
     SegmentTable,
     average_precision,
@@ -151,11 +155,11 @@ class TALMetric(BaseMetric):
             meta = self.dataset_meta or {}
             names = list(meta.get('classes', ()))
             raise DataError(
-                f'no ground truth to evaluate on: {len(results)} videos'
-                f'{_some([result["video_id"] for result in results])} of subset '
+                f'no ground truth to evaluate on: {len(results)} videos '
+                f'({some([result["video_id"] for result in results], 5)}) of subset '
                 f'{meta.get("subset", "(see the dataset)")} hold no segment with end > start of '
-                f'the {len(names)} classes{_some(names)}. Check the `subset`, `ann_file` and '
-                '`class_file` of the dataset')
+                f'the {len(names)} classes ({some(names, 5) or "none"}). Check the `subset`, '
+                '`ann_file` and `class_file` of the dataset')
 
     def _warn_of_unmatched(self, gt: SegmentTable, det: SegmentTable) -> None:
         """Warn where most predictions are of classes without ground truth."""
@@ -184,17 +188,19 @@ class TALMetric(BaseMetric):
 
     def _log_classes(self, classes, ap, gt: SegmentTable, det: SegmentTable) -> None:
         names = self._classes()
-        rows = [['class', 'segments', 'predictions',
-                 *(f'{t:g}' for t in self.tiou_thresholds), 'mean']]
+        table = Table(title='AP of each class, in percent')
+        table.add_column('class')
+        headers = ['segments', 'predictions', *(f'{t:g}' for t in self.tiou_thresholds), 'mean']
+        for header in headers:
+            table.add_column(header, justify='right', no_wrap=True)
         labels = clean_ground_truth(gt).labels
         for label, row in zip(classes, ap * 100):
             counts = [(labels == label).sum(), (det.labels == label).sum()]
-            rows.append([names[label], *map(str, counts),
-                         *(f'{value:.2f}' for value in [*row, row.mean()])])
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = ['  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-                 for row in rows]
-        print_log('\n'.join(['AP of each class, in percent', *lines]), 'current')
+            table.add_row(names[label], *map(str, counts),
+                          *(f'{value:.2f}' for value in [*row, row.mean()]))
+        text = io.StringIO()
+        Console(file=text, width=max(80, 40 + 10 * len(headers))).print(table)
+        print_log('\n' + text.getvalue(), 'current')
 
 
 def _to_numpy(values) -> np.ndarray:
@@ -214,8 +220,3 @@ def _table(results: list, segments: str, labels: str, scores: Optional[str] = No
     return SegmentTable(
         videos=np.repeat(np.arange(len(results)), counts), segments=column(segments),
         labels=column(labels), scores=column(scores) if scores else None)
-
-
-def _some(names: list) -> str:
-    shown = ', '.join([*map(str, names[:5]), *(['...'] if len(names) > 5 else [])])
-    return f' ({shown})' if shown else ''

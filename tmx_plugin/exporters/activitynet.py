@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detections as ActivityNet json, the format that evaluation tools and viewers share."""
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from tmx_plugin.utils.files import atomic_write
 
 from ..errors import DataError
+from ..utils.text_files import is_finite, read_json
 
 
 def to_detections(segments, scores, labels, classes) -> list:
@@ -56,12 +56,10 @@ def read_activitynet(path) -> dict:
         dict: ``{video: [{'label': str, 'score': float, 'segment': [start, end]}]}``, seconds.
 
     Raises:
+        MissingFileError: There is no such file.
         DataError: If the file is not of this format; says where, what was expected and found.
     """
-    try:
-        content = json.loads(Path(path).read_text('utf-8'))
-    except ValueError as error:
-        raise DataError(f'{path}: expected json, found {error}') from error
+    content = read_json(path)
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict):
         raise DataError(f'{path}: expected "results", an object with a list per video')
@@ -75,7 +73,7 @@ def _checked(items, where: str) -> list:
     for number, item in enumerate(items):
         segment = item.get('segment') if isinstance(item, dict) else None
         good = (isinstance(segment, list) and len(segment) == 2
-                and all(is_number(x) for x in [*segment, item.get('score')])
+                and all(is_finite(x) for x in [*segment, item.get('score')])
                 and isinstance(item.get('label'), str))
         if not good:
             raise DataError(f'{where}: expected label, score and segment [start, end] in '
@@ -83,8 +81,3 @@ def _checked(items, where: str) -> list:
         result.append(dict(label=item['label'], score=float(item['score']),
                            segment=[float(x) for x in segment]))
     return result
-
-
-def is_number(x) -> bool:
-    """Whether ``x``, read from json, is a finite number."""
-    return isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x)

@@ -11,7 +11,7 @@ from tmx_plugin.utils.files import atomic_write
 
 from ..errors import DataError
 from ..structures.epic import NUM_NOUNS, NUM_VERBS
-from .activitynet import is_number
+from ..utils.text_files import is_finite
 
 HEADER = dict(version='0.2', challenge='action_detection')
 SLS = ('sls_pt', 'sls_tl', 'sls_td')
@@ -103,9 +103,9 @@ def _entry_problems(item) -> list:
             problems.append(f'{name}: expected an integer from 0 to {count - 1}, found {value!r}')
     if action != f'{verb},{noun}':
         problems.append(f'action: expected "{verb},{noun}", found {action!r}')
-    if not is_number(score):
+    if not is_finite(score):
         problems.append(f'score: expected a finite number, found {score!r}')
-    if not (isinstance(segment, list) and len(segment) == 2 and all(map(is_number, segment))
+    if not (isinstance(segment, list) and len(segment) == 2 and all(map(is_finite, segment))
             and 0 <= segment[0] < segment[1]):
         problems.append(f'segment: expected [start, end] with 0 <= start < end, found {segment!r}')
     return problems

@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feature files: ``NAME.npy`` and what it is, ``NAME.json``, beside it."""
-import json
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 
+from ..datasets.side_file import read_side_file, side_file_of, write_side_file
 from ..errors import DataError, MissingFileError
-from ..utils.files import atomic_write
-
-VIDEO_SUFFIXES = ('.mp4', '.mkv', '.avi', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.flv',
-                  '.wmv', '.ts')
+from ..utils.files import VIDEO_SUFFIXES, atomic_write
 
 
 def find_files(source: str, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> list[tuple[str, Path]]:
@@ -60,28 +56,10 @@ def write_features(path: Path, features: np.ndarray, info: dict) -> None:
     The side file comes last and an old one goes first, so a side file always describes the
     features beside it.
     """
-    side = path.with_suffix('.json')
-    side.unlink(missing_ok=True)
+    side_file_of(path).unlink(missing_ok=True)
     with atomic_write(path, 'wb') as file:
         np.save(file, features)
-    with atomic_write(side) as file:
-        json.dump(info, file, indent=2)
-        file.write('\n')
-
-
-def read_side_file(path: Path) -> Optional[dict]:
-    """What the side file of a feature file says; None without one.
-
-    Raises:
-        DataError: If it is not json.
-    """
-    side = Path(path).with_suffix('.json')
-    if not side.is_file():
-        return None
-    try:
-        return json.loads(side.read_text(encoding='utf-8'))
-    except json.JSONDecodeError as error:
-        raise DataError(f'{side}: not readable as json ({error})') from error
+    write_side_file(path, info)
 
 
 def is_complete(path: Path, settings: dict) -> bool:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 from ..errors import TmxError
 
+#: Endings of video files, in small letters.
+VIDEO_SUFFIXES = ('.mp4', '.mkv', '.avi', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.flv',
+                  '.wmv', '.ts')
+
 
 class WriteError(TmxError, OSError):
     """A file could not be written; the message says which, why, and how much space was free.

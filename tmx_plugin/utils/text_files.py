@@ -16,7 +16,7 @@ def read_text(path, *, allow_empty: bool = False) -> str:
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingFileError(f'{path}: the file is not there'
+        raise MissingFileError(f'{path}: file not found'
                                + (' (it is a folder)' if path.is_dir() else ''))
     try:
         text = path.read_text(encoding='utf-8-sig')

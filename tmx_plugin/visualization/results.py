@@ -16,7 +16,7 @@ from ..evaluation.functional import (
     average_precision,
     clean_ground_truth,
     describe_unmatched,
-    tables_from_activitynet,
+    segment_tables,
 )
 from ..exporters.activitynet import read_activitynet
 from .timeline import draw_timeline
@@ -104,17 +104,15 @@ def load_results(predictions, annotations, subset: Union[str, Sequence[str], Non
                  and (videos is None or video.video_id in videos)]
     if videos is not None:
         found = {name: items for name, items in found.items() if name in videos}
-    database = {video.video_id: dict(subset=video.subset, annotations=[
-        dict(label=label, segment=segment)
-        for label, segment in zip(video.labels, video.segments_sec)]) for video in annotated}
+    segments = {video.video_id: list(zip(video.labels, video.segments_sec)) for video in annotated}
     for sentence in describe_unmatched(
             {name: [item['label'] for item in items] for name, items in found.items()},
-            {label for video in annotated for label in video.labels}, database):
+            {label for video in annotated for label in video.labels}, segments):
         print_log(f'{predictions}: {sentence}', 'current', logging.WARNING)
-    gt, det, classes = tables_from_activitynet(dict(database=database), dict(results=found))
+    gt, det, classes = segment_tables(segments, found)
     return Results(
         gt=clean_ground_truth(gt), det=det, classes=classes, subset=', '.join(wanted),
-        videos=list(dict.fromkeys([*database, *found])),
+        videos=list(dict.fromkeys([*segments, *found])),
         durations={video.video_id: video.duration for video in annotated})
 
 

@@ -105,36 +105,43 @@ def detect(args) -> dict:
     return detections
 
 
-def evaluate(detections: dict, annotations: dict, subset: str) -> None:
+def read_subset(path: str, subset: str) -> list:
+    """Annotations of the videos of a subset, however its name is spelled."""
+    from tmx_plugin.datasets.annotations import match_subsets, read_annotations
+    from tmx_plugin.errors import ConfigError
+    videos = read_annotations(path)
+    available = {video.subset for video in videos}
+    names = match_subsets([subset], available)
+    if not names:
+        raise ConfigError(f'{path}: expected the subset {subset!r}, found {sorted(available)}')
+    return [video for video in videos if video.subset in names]
+
+
+def evaluate(detections: dict, videos: list) -> None:
     """Print mAP of actions, and of verbs and nouns alone, as the challenge scores them."""
     from rich.console import Console
     from rich.table import Table
 
-    from tmx_plugin.evaluation.functional import average_precision, tables_from_activitynet
+    from tmx_plugin.evaluation.functional import average_precision, segment_tables
     tious = [.1, .2, .3, .4, .5]
     table = Table('mAP in percent', *(f'@{tiou}' for tiou in tious), 'mean')
     parts = dict(verb=lambda label: label.split(',')[0], noun=lambda label: label.split(',')[1],
                  action=lambda label: label)
     for target, part in parts.items():
-        def relabel(items, part=part):
-            return [dict(item, label=part(item['label'])) for item in items]
-
-        database = {video: dict(info, annotations=relabel(info['annotations']))
-                    for video, info in annotations['database'].items()}
-        results = {video: relabel(items) for video, items in detections.items()}
-        gt, det, _ = tables_from_activitynet(
-            dict(database=database), dict(results=results), subset)
+        gt, det, _ = segment_tables(
+            {video.video_id: [(part(label), segment) for label, segment
+                              in zip(video.labels, video.segments_sec)] for video in videos},
+            {video: [dict(item, label=part(item['label'])) for item in items]
+             for video, items in detections.items()})
         values = average_precision(gt, det, tious)[1].mean(axis=0) * 100
         table.add_row(target, *(f'{value:.2f}' for value in [*values, values.mean()]))
     Console().print(table)
 
 
 def run(args) -> None:
-    import json
-
     from tmx_plugin.exporters import write_activitynet, write_epic_submission
 
-    annotations = json.loads(Path(args.ann).read_text('utf-8')) if args.ann else None
+    videos = read_subset(args.ann, args.subset) if args.ann else []
     detections = detect(args)
     if args.out:
         print(f'Written: {write_activitynet(detections, args.out)}')
@@ -142,7 +149,7 @@ def run(args) -> None:
         levels = dict(zip(('sls_pt', 'sls_tl', 'sls_td'), args.sls))
         print(f'Written: {write_epic_submission(detections, args.submission, **levels)}')
     if args.ann:
-        evaluate(detections, annotations, args.subset)
+        evaluate(detections, videos)
 
 
 def main(argv=None) -> int:

@@ -43,10 +43,3 @@ def report_findings(findings, source) -> None:
     for finding in findings:
         if finding.level == 'warning':
             print_log(f'{source}: {finding.message}', 'current', logging.WARNING)
-
-
-def some(names, limit: int = 3) -> str:
-    """A few of many names, for a message."""
-    names = [str(name) for name in dict.fromkeys(names)]
-    rest = len(names) - limit
-    return ', '.join(names[:limit]) + (f' and {rest} more' if rest > 0 else '')

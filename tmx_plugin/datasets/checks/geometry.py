@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from ...structures.video_time import VideoTime
-from .findings import Finding, some
+from ...utils.names import some
+from .findings import Finding
 
 #: Part of the duration by which the features may cover more or less than the video ...
 TOLERANCE = 0.05

@@ -2,8 +2,10 @@
 """Segments and classes that are legal, but of no use or not as meant."""
 import numpy as np
 
+from ...structures.annotations import odd_segments
 from ...structures.video_time import VideoTime
-from .findings import Finding, some
+from ...utils.names import some
+from .findings import Finding
 
 
 def grid_segments(info: dict) -> np.ndarray:
@@ -12,50 +14,36 @@ def grid_segments(info: dict) -> np.ndarray:
     return time.to_grid(time.to_frames(info['segments_sec']))
 
 
-def odd_segments(info: dict, largest_range=None) -> dict:
-    """Which segments of a video are odd, and how.
-
-    Args:
-        info (dict): The video, as :class:`TALDataset` describes it.
-        largest_range (float, optional): Upper end of the largest regression range, grid steps.
-
-    Returns:
-        dict[str, np.ndarray]: (G,) bool by a description.
-    """
-    start, end = info['segments_sec'].T
-    grid = grid_segments(info)
-    steps = grid[:, 1] - grid[:, 0]
-    late = start >= info['duration']
-    odd = {
-        'end before they start, or at once': end <= start,
-        'start at or after the end of their video': late,
-        'end more than a grid step after their video':
-            ~late & (end > info['duration'] + VideoTime.of(info).step),
-        'are shorter than one grid step': (end > start) & (steps < 1)}
-    if largest_range is not None:
-        # From the centre, both ends are at half the length.
-        odd[f'are longer than the largest regression range reaches ({2 * largest_range:g} grid '
-            'steps)'] = steps > 2 * largest_range
-    return odd
-
-
 def segment_findings(data_list, largest_range=None) -> list:
     """Warnings about segments that no point can learn, or that lie outside their video.
 
     Args:
         data_list (list[dict]): Videos, as :class:`TALDataset` describes them.
-        largest_range (float, optional): See :func:`odd_segments`.
+        largest_range (float, optional): Upper end of the largest regression range, grid steps.
 
     Returns:
         list[Finding]: One for each kind of oddity there is.
     """
     found: dict = {}
     for info in data_list:
-        for words, odd in odd_segments(info, largest_range).items():
+        for words, odd in _oddities(info, largest_range).items():
             found.setdefault(words, []).extend([info['video_id']] * int(odd.sum()))
     total = sum(len(info['labels']) for info in data_list)
     return [Finding('warning', 'segments', f'{len(videos)} of {total} segments {words} (in '
                     f'{some(videos)})', videos) for words, videos in found.items() if videos]
+
+
+def _oddities(info: dict, largest_range) -> dict:
+    """(G,) bool by a description, as :func:`odd_segments`, and those of the grid."""
+    segments, grid = info['segments_sec'], grid_segments(info)
+    steps = grid[:, 1] - grid[:, 0]
+    odd = odd_segments(segments, info['duration'], VideoTime.of(info).step)
+    odd['are shorter than one grid step'] = (segments[:, 1] > segments[:, 0]) & (steps < 1)
+    if largest_range is not None:
+        # From the centre, both ends are at half the length.
+        odd[f'are longer than the largest regression range reaches ({2 * largest_range:g} grid '
+            'steps)'] = steps > 2 * largest_range
+    return odd
 
 
 def class_findings(data_list, classes, purpose: str) -> list:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Optional
 
 from ...errors import FormatError
-from ..checks.findings import some
+from ...utils.names import some
 from .document import AnnotationDocument
 from .table import random_split
 

@@ -17,9 +17,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from tmx_plugin.utils.files import atomic_write
 
 from ...errors import FormatError
+from ...structures.annotations import odd_segments
+from ...utils.names import some
 from ...utils.text_files import is_finite
 from ..annotations import IGNORED_LABELS, read_class_list
 
@@ -136,17 +140,13 @@ class AnnotationDocument:
 
     def note_oddities(self):
         """Note segments that are legal but will match no point, or not as drawn."""
-        checks = {
-            'end at or before their start': lambda v, s: s[1] <= s[0],
-            'end after their video': lambda v, s: s[1] > v['duration'],
-            'start at or after the end of their video': lambda v, s: s[0] >= v['duration']}
-        for words, is_odd in checks.items():
-            odd = [name for name, video in self.database.items() for item in video['annotations']
-                   if is_odd(video, item['segment'])]
-            if odd:
-                names = ', '.join(list(dict.fromkeys(odd))[:5])
-                self.notes.append(f'{len(odd)} segments {words} (in {names}'
-                                  f'{", ..." if len(set(odd)) > 5 else ""})')
+        found: dict = {}
+        for name, video in self.database.items():
+            segments = np.array([item['segment'] for item in video['annotations']])
+            for words, odd in odd_segments(segments, video['duration']).items():
+                found.setdefault(words, []).extend([name] * int(odd.sum()))
+        self.notes += [f'{len(names)} segments {words} (in {some(names, 5)})'
+                       for words, names in found.items() if names]
 
 
 def positive(value, what: str, source, video) -> float:

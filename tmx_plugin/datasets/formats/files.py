@@ -4,9 +4,8 @@ import csv
 import io
 
 from ...errors import FormatError
+from ...utils.files import VIDEO_SUFFIXES
 from ...utils.text_files import read_text
-
-VIDEO_SUFFIXES = ('.mp4', '.mkv', '.avi', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.wmv', '.flv')
 
 
 def read_rows(path, *alternatives):

@@ -3,8 +3,8 @@
 import random
 
 from ...errors import FormatError
+from ...utils.names import some
 from ...utils.text_files import read_lines
-from ..checks.findings import some
 from .document import AnnotationDocument, positive
 from .files import parse_int, parse_seconds, read_rows, video_name
 

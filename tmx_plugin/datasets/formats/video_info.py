@@ -4,12 +4,13 @@ import glob
 from pathlib import Path
 from typing import Optional
 
-from ...errors import FormatError
+from ...errors import FormatError, MissingPackageError
+from ...utils.files import VIDEO_SUFFIXES
 from ...utils.text_files import read_json
-from ...utils.video_index import read_video_index
 from ..feature_io import FEATURE_SUFFIXES, read_features
+from ..side_file import read_side_file, side_file_of
 from .document import positive
-from .files import VIDEO_SUFFIXES, parse_seconds, read_rows, video_name
+from .files import parse_seconds, read_rows, video_name
 
 # A csv of lengths in frames counts them at this rate (EPIC-Kitchens-100's flat 30 fps).
 FLAT_FPS = 30.0
@@ -64,8 +65,9 @@ class VideoInfo:
         return self._known[name]
 
     def _from_side_file(self, name):
-        path = self.features / f'{name}.json' if self.features else None
-        return _facts(read_json(path), path, name) if path and path.is_file() else None
+        path = self.features and self.features / f'{name}.npy'
+        content = path and read_side_file(path)
+        return content and _facts(content, side_file_of(path), name)
 
     def _from_video(self, name):
         for suffix in VIDEO_SUFFIXES if self.video_dir else ():
@@ -79,8 +81,7 @@ class VideoInfo:
             return None
         # 'a.b.npy' is no file of video 'a'
         path = next((path for path in sorted(self.features.glob(f'{glob.escape(name)}.*'))
-                     if path.with_suffix('') == self.features / name
-                     and path.suffix in FEATURE_SUFFIXES), None)
+                     if path.stem == name and path.suffix in FEATURE_SUFFIXES), None)
         if path is None:
             return None
         length = len(read_features(path, self.layout))
@@ -151,12 +152,19 @@ def _read_csv(path, ignored: Optional[dict] = None) -> dict:
 def probe_video(path, name) -> dict:
     """Duration, frames and fps of a video file.
 
-    Where the rate varies, the number of frames is that at a regular ``fps``.
-
     Raises:
-        DataError: It cannot be read.
-        MissingPackageError: PyAV is not installed.
+        FormatError: It cannot be decoded.
+        MissingPackageError: decord is not installed.
     """
-    index = read_video_index(path)
-    frames = round(index.duration * index.fps) if index.varies else len(index)
-    return {'duration': index.duration, 'frame': frames, 'fps': index.fps}
+    try:
+        import decord
+    except ImportError as error:
+        raise MissingPackageError('reading videos needs decord: pip install "tmx_plugin[video]"'
+                                  ) from error
+    try:
+        reader = decord.VideoReader(str(path), num_threads=1)
+        frames, fps = len(reader), float(reader.get_avg_fps())
+    except Exception as error:  # decord raises its own and builtin errors alike
+        raise FormatError(path, 'a video that can be decoded', str(error).splitlines()[0],
+                          name) from error
+    return {'duration': frames / positive(fps, 'fps', path, name), 'frame': frames, 'fps': fps}

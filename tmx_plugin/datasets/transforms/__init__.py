@@ -2,8 +2,5 @@
 from .formatting import PackTALInputs
 from .loading import LoadFeatures
 from .segments import RandomTruncation, SegmentsToGrid
-from .standardize import StandardizeFeatures
 
-__all__ = [
-    'LoadFeatures', 'PackTALInputs', 'RandomTruncation', 'SegmentsToGrid', 'StandardizeFeatures'
-]
+__all__ = ['LoadFeatures', 'PackTALInputs', 'RandomTruncation', 'SegmentsToGrid']

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ground truth and detections of many videos as plain arrays."""
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
 
 from ...errors import DataError
-
-AMBIGUOUS = 'Ambiguous'
+from ...structures.annotations import IGNORED_LABELS, match_subsets
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def tables_from_activitynet(ground_truth: dict, predictions: dict, subset=None):
             'segment': [start, end]}]}}}``, seconds.
         predictions (dict): ``{'results': {video: [{'label': name, 'score': x,
             'segment': [start, end]}]}}``, seconds.
-        subset (str, optional): Use the videos of this subset, compared without regard to case;
-            None uses all.
+        subset (str, optional): Use the videos of this subset, however it is spelled ('val' is
+            'validation'); None uses all.
 
     Returns:
         tuple: gt (SegmentTable), det (SegmentTable), classes (list[str]): label i of both tables
@@ -121,28 +121,43 @@ def tables_from_activitynet(ground_truth: dict, predictions: dict, subset=None):
         DataError: If the subset holds no ground truth.
     """
     database = ground_truth['database']
-    wanted = {
-        video: info for video, info in database.items()
-        if subset is None or info['subset'].lower() == subset.lower()}
-    annotations = [(video, item) for video, info in wanted.items()
-                   for item in info['annotations'] if item['label'] != AMBIGUOUS]
-    if not annotations:
-        found = sorted({info.get('subset', '') for info in database.values()})
-        raise DataError(f'no ground truth in subset {subset!r}: {len(wanted)} of {len(database)} '
-                        f'videos belong to it; the file has the subsets {found}')
-    classes = sorted({item['label'] for _, item in annotations})
+    names = {info.get('subset', '') for info in database.values()}
+    wanted = names if subset is None else match_subsets([subset], names)
+    tables = segment_tables(
+        {video: [(item['label'], item['segment']) for item in info['annotations']]
+         for video, info in database.items() if info.get('subset', '') in wanted},
+        predictions['results'])
+    if not len(tables[0]):
+        raise DataError(f'no ground truth in subset {subset!r} of {len(database)} videos; the '
+                        f'file has the subsets {sorted(names)}')
+    return tables
+
+
+def segment_tables(annotations: Mapping, detections: Mapping) -> tuple:
+    """Arrays of annotated and detected segments.
+
+    Args:
+        annotations (Mapping[str, Iterable[tuple]]): By video ``(label, (start, end))``, seconds.
+        detections (Mapping[str, list[dict]]): By video ``{'label', 'score', 'segment'}``, seconds.
+
+    Returns:
+        tuple: As :func:`tables_from_activitynet`, which says what is left out. Videos are numbered
+        in the order of ``annotations``, then that of further ``detections``.
+    """
+    known = [(video, label, segment) for video, items in annotations.items()
+             for label, segment in items if label not in IGNORED_LABELS]
+    classes = sorted({label for _, label, _ in known})
     class_index = {name: i for i, name in enumerate(classes)}
-    detections = [(video, item) for video, items in predictions['results'].items()
-                  for item in items if item['label'] in class_index]
-    video_index = {}
-    for video in [*wanted, *predictions['results']]:
-        video_index.setdefault(video, len(video_index))
+    video_index = {video: i for i, video in enumerate(dict.fromkeys([*annotations, *detections]))}
+    found = [(video, item['label'], item['segment']) for video, items in detections.items()
+             for item in items if item['label'] in class_index]
+    scores = [item['score'] for items in detections.values() for item in items
+              if item['label'] in class_index]
 
     def table(rows, scores=None):
         return SegmentTable(
-            videos=[video_index[video] for video, _ in rows],
-            segments=[item['segment'] for _, item in rows],
-            labels=[class_index[item['label']] for _, item in rows], scores=scores)
+            videos=[video_index[video] for video, _, _ in rows],
+            segments=[segment for _, _, segment in rows],
+            labels=[class_index[label] for _, label, _ in rows], scores=scores)
 
-    return (table(annotations),
-            table(detections, scores=[item['score'] for _, item in detections]), classes)
+    return table(known), table(found, scores), classes
