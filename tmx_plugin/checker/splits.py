@@ -23,6 +23,7 @@ from ..datasets.checks.segments import (
 )
 from ..errors import DataError
 from ..utils.names import some
+from .advice import offset_findings, sampled_scales, scale_findings, window_findings
 from .coverage import Coverage, coverage_findings, measure_coverage
 
 SPLITS = ('train', 'val', 'test')
@@ -38,6 +39,7 @@ class ModelFacts:
         ranges (list | None): Regression ranges, grid steps.
         num_levels (int | None): Levels of the pyramid.
         center_radius (float): Of the assigner, in strides.
+        group_norm (bool): Whether the norms of the levels take statistics over time.
     """
 
     in_channels: Optional[int] = None
@@ -45,6 +47,7 @@ class ModelFacts:
     ranges: Optional[list] = None
     num_levels: Optional[int] = None
     center_radius: float = 1.5
+    group_norm: bool = False
 
     @classmethod
     def of(cls, cfg) -> 'ModelFacts':
@@ -54,7 +57,8 @@ class ModelFacts:
         ranges = head.get('regression_ranges')
         return cls(neck.get('in_channels'), head.get('num_classes'),
                    [tuple(pair) for pair in ranges] if ranges else None, neck.get('num_levels'),
-                   (head.get('assigner') or {}).get('center_radius', 1.5))
+                   (head.get('assigner') or {}).get('center_radius', 1.5),
+                   (neck.get('norm_cfg') or {}).get('type') == 'GN')
 
 
 @dataclass
@@ -143,9 +147,23 @@ def check_split(split: str, dataset_cfg: dict, model: ModelFacts, *, values: boo
     report.findings += length_findings(there, facts.lengths, widths=facts.widths,
                                        sample_stride=dataset.sample_stride, layout=dataset.layout)
     report.findings += stream_findings(facts.file_lengths)
+    report.findings += offset_findings(there, facts.lengths, dataset.sample_stride)
+    if split == 'train':
+        _advise(report, dataset, dataset_cfg.get('pipeline') or (), model, there if values else ())
     _check_segments(report, model)
     _drop_repeats(report)
     return report
+
+
+def _advise(report, dataset, pipeline, model, readable) -> None:
+    """What training could do better on sound data."""
+    steps = {step.get('type'): step for step in pipeline if isinstance(step, dict)}
+    window = steps.get('RandomTruncation', {}).get('max_seq_len')
+    report.findings += window_findings(report.facts.lengths, window, model.group_norm)
+    if 'StandardizeFeatures' not in steps and len(set(report.facts.widths.values())) == 1:
+        with suppress(DataError):  # features that cannot be read have findings of their own
+            std = sampled_scales(list(readable), dataset.layout, dataset.channels)
+            report.findings += [] if std is None else scale_findings(std)
 
 
 @contextmanager

@@ -29,6 +29,8 @@ COMMANDS = {
                        'csv segments.csv --video-dir videos/ --out annotations.json'),
     'check': Command('data/check_dataset.py', 'find what is wrong with data and config',
                      'mine.py --plot durations.png'),
+    'standardize': Command('data/fit_standardize.py', 'fit the scales of the channels of features',
+                           'mine.py'),
     # models
     'train': Command('train.py', 'train a localizer', 'mine.py --work-dir work'),
     'test': Command('test.py', 'compute the mAP of a checkpoint', 'mine.py work/epoch_35.pth'),
