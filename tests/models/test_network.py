@@ -9,7 +9,6 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 import tmx_plugin  # noqa: F401
-from tmx_plugin.models.common import time_major_conv
 from tmx_plugin.models.heads import temporal_maxer_head
 from tmx_plugin.models.heads.temporal_maxer_head import pack_levels
 from tmx_plugin.models.necks.temporal_maxer_neck import level_lengths
@@ -63,17 +62,6 @@ def test_shapes(length, norm_cfg):
 def test_level_lengths_halve_rounding_up():
     assert level_lengths(613, 6) == [613, 307, 154, 77, 39, 20]
     assert level_lengths(1, 3) == [1, 1, 1]
-
-
-def test_time_major_conv_is_conv1d():
-    x, weight, bias = torch.randn(2, 5, 9), torch.randn(7, 5, 3), torch.randn(7)
-    expected = F.conv1d(x, weight, bias, padding=1)
-    trained = time_major_conv(x.transpose(1, 2).contiguous(), weight, bias)
-    torch.testing.assert_close(trained.transpose(1, 2), expected)
-    with torch.no_grad():
-        found = time_major_conv(x.transpose(1, 2).contiguous(), weight, bias)
-    assert found.is_contiguous()
-    torch.testing.assert_close(found.transpose(1, 2), expected)
 
 
 def test_packed_pyramid_equals_one_level_at_a_time():
@@ -299,19 +287,3 @@ def test_bfloat16_trains_and_stays_close(norm_cfg):
     assert abs(losses['loss_cls'] / expected['loss_cls'] - 1) < 0.05
     (losses['loss_cls'] + losses['loss_reg']).backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
-
-
-@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
-def test_gradients_of_the_time_major_conv(dtype):
-    torch.manual_seed(0)
-    x = torch.randn(2, 9, 5, requires_grad=True)
-    conv = nn.Conv1d(5, 7, 3, padding=1)
-    leaves = (x, conv.weight, conv.bias)
-    with torch.autocast('cpu', dtype=dtype, enabled=dtype != torch.float32):
-        expected = conv(x.transpose(1, 2)).transpose(1, 2)
-        found = time_major_conv(x, conv.weight, conv.bias)
-    assert torch.equal(found, expected)
-    for a, b in zip(torch.autograd.grad(found.float().square().sum(), leaves),
-                    torch.autograd.grad(expected.float().square().sum(), leaves)):
-        assert a.dtype == b.dtype
-        torch.testing.assert_close(a, b)

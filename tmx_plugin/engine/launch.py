@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ..errors import ConfigError, LaunchError, TmxError
+from ..utils.memory import keep_freed_memory
 from .work_dir import checkpoints, lock
 
 
@@ -126,6 +127,8 @@ def use_mixed_precision(cfg: Config) -> None:
 def build_runner(cfg: Config) -> Runner:
     """Build the runner of a config, on whatever devices there are."""
     prepare_cpu(cfg)
+    if not torch.cuda.is_available():
+        keep_freed_memory()
     if 'runner_type' in cfg:
         from mmaction.registry import RUNNERS
         return RUNNERS.build(cfg)

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Convolution over time on time-major tensors.
+"""Convolution over time on time-major tensors, and the block made of it.
 
 Inside the model features are kept as contiguous (B, T, C): that is how they lie on disk, it is what
-LayerNorm over channels wants, and seen as (B, C, 1, T) it is torch's channels-last layout, for
-which the convolution back ends have their fastest kernels. Weights stay those of a Conv1d.
+LayerNorm over channels wants, and most back ends convolve it fastest. Weights stay those of a
+Conv1d.
 """
 from typing import Optional
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from .conv_layout import conv_forward, conv_grad_input, conv_grad_weight
 
 
 def time_major_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
@@ -24,39 +26,61 @@ def time_major_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) ->
         Tensor: (B, T, O), contiguous.
     """
     if torch.is_grad_enabled():
-        return _PlainConv.apply(x, weight, bias)
-    image = x.transpose(1, 2).unsqueeze(2)  # (B, C, 1, T), channels last
-    out = F.conv2d(image, weight.unsqueeze(2), bias, padding=(0, weight.shape[-1] // 2))
-    return out.squeeze(2).transpose(1, 2)
+        return _TimeMajorConv.apply(x, weight, bias)
+    return conv_forward(x, weight, bias)
 
 
-class _PlainConv(torch.autograd.Function):
-    """The same convolution in the plain layout (B, C, T), for training.
-
-    There it is as fast, and rounds as the public implementations do: a difference in the last bit
-    can turn a ReLU and then grows from step to step. Autograd would keep the transposed copy of the
-    input as well as the input; this transposes it again in the backward pass.
-    """
+class _TimeMajorConv(torch.autograd.Function):
+    """The convolution, each of its gradients in the layout that is fastest for it."""
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.bias_sizes = None if bias is None else list(bias.shape)
-        plain = x.transpose(1, 2).contiguous()
-        out = F.conv1d(plain, weight, bias, padding=weight.shape[-1] // 2)
-        # Copied here once, or LayerNorm would copy it in both of its passes.
-        return out.transpose(1, 2).contiguous()
+        return conv_forward(x, weight, bias)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple:
         x, weight = ctx.saved_tensors
-        plain = x.to(grad.dtype).transpose(1, 2).contiguous()  # autocast computes in grad's type
-        grad_x, grad_weight, grad_bias = torch.ops.aten.convolution_backward(
-            grad.transpose(1, 2).contiguous(), plain, weight.to(grad.dtype), ctx.bias_sizes,
-            [1], [weight.shape[-1] // 2], [1], False, [0], 1, list(ctx.needs_input_grad))
-        grad_x = grad_x.transpose(1, 2).to(x.dtype) if ctx.needs_input_grad[0] else None
-        return grad_x, *(None if g is None else g.to(weight.dtype)
-                         for g in (grad_weight, grad_bias))
+        wanted = ctx.needs_input_grad
+        grad_x, grad_weight = _conv_gradients(grad, x, weight, wanted)
+        return grad_x, grad_weight, grad.sum((0, 1)).to(weight.dtype) if wanted[2] else None
+
+
+def _conv_gradients(grad: Tensor, x: Tensor, weight: Tensor, wanted) -> tuple:
+    """Gradients of input and weight where wanted, of their dtypes; autocast computes in grad's."""
+    grad, kernel, cast_x = grad.contiguous(), weight.to(grad.dtype), x.to(grad.dtype)
+    grad_x = conv_grad_input(grad, cast_x, kernel).to(x.dtype) if wanted[0] else None
+    grad_weight = conv_grad_weight(grad, cast_x, kernel).to(weight.dtype) if wanted[1] else None
+    return grad_x, grad_weight
+
+
+class _ConvNormReLU(torch.autograd.Function):
+    """Convolution, LayerNorm, mask and ReLU, with as few passes and copies as they need.
+
+    What the ReLU lets through has passed the mask, so that its backward pass is that of both.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, gain: Tensor, bias: Tensor, mask: Tensor,
+                eps: float) -> Tensor:
+        conv = conv_forward(x, weight)
+        if conv.dtype != gain.dtype and not conv.is_cpu:
+            conv = conv.to(gain.dtype)  # on a CPU, autocast lets the norm take both
+        out, mean, rstd = torch.native_layer_norm(conv, gain.shape, gain, bias, eps)
+        out = out.mul_(mask).relu_()
+        ctx.save_for_backward(x, weight, conv, mean, rstd, gain, bias, out)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple:
+        x, weight, conv, mean, rstd, gain, bias, out = ctx.saved_tensors
+        wanted = list(ctx.needs_input_grad)
+        grad = torch.ops.aten.threshold_backward(grad, out, 0)
+        grad, grad_gain, grad_bias = torch.ops.aten.native_layer_norm_backward(
+            grad, conv, gain.shape, mean, rstd, gain, bias, [True, *wanted[2:4]])
+        return *_conv_gradients(grad, x, weight, wanted), grad_gain, grad_bias, None, None
 
 
 class TemporalConvBlock(nn.Module):
@@ -74,5 +98,7 @@ class TemporalConvBlock(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Args: x (B, T, C_in) and mask (B, T, 1) of x's dtype. Returns (B, T, C_out)."""
-        # Masked before the ReLU and in place: what autograd keeps for it is the next block's input.
-        return self.norm(time_major_conv(x, self.conv.weight)).mul_(mask).relu_()
+        if torch.is_grad_enabled():
+            return _ConvNormReLU.apply(x, self.conv.weight, self.norm.weight, self.norm.bias, mask,
+                                       self.norm.eps)
+        return self.norm(conv_forward(x, self.conv.weight)).mul_(mask).relu_()

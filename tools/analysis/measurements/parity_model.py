@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from measurements.golden import GoldenModel, instances
+from tmx_plugin.models.common import fixed_layout
 from tmx_plugin.models.heads.temporal_maxer_head import flatten_levels
 
 
@@ -110,12 +111,9 @@ def training_differences(golden: GoldenModel, config_dir) -> list:
     """14 steps with the config's own optimiser, schedule and EMA, run by the real runner.
 
     A difference in the last bit can turn a ReLU or a choice of the assignment and then grows from
-    step to step. The number of threads decides how sums are split, so this runs on two, with which
-    the reference's numbers come out.
+    step to step. So the convolutions run in the layout that rounds as the reference's do.
     """
     config = golden.config(config_dir)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
     recorder = _Recorder()
     with tempfile.TemporaryDirectory() as work_dir:
         runner = Runner(
@@ -130,10 +128,8 @@ def training_differences(golden: GoldenModel, config_dir) -> list:
             log_level='ERROR', randomness=dict(seed=0), experiment_name='parity')
         runner.model.load_state_dict(golden.converted('state/', runner.model))
         runner.register_hook(recorder, priority='LOWEST')
-        try:
+        with fixed_layout('first'):
             runner.train()
-        finally:
-            torch.set_num_threads(threads)
     ema = next(hook for hook in runner.hooks if hasattr(hook, 'ema_model')).ema_model.module
     final = golden.converted('steps14/final/', runner.model)
     expected_ema = golden.converted('steps14/ema/', runner.model)
