@@ -69,6 +69,7 @@ MMLITE = [requirement('mmcv', 'mmcv-lite')]
 # openmim needs pkg_resources, which newer setuptools no longer has.
 MIM = ['openmim>=0.3.9', 'setuptools<81']
 VIDEO = ['av>=12.0']
+RAFT = ['torchvision']  # optical flow; has to fit the installed torch
 H5 = ['h5py>=3.0']
 ONNX = ['onnx>=1.14', 'onnxruntime>=1.15']
 TENSORBOARD = ['tensorboard>=2.10']
@@ -96,7 +97,7 @@ setup(
         'defusedxml>=0.7',
     ],
     extras_require=dict(
-        mmlite=MMLITE, mim=MIM, video=VIDEO, h5=H5, onnx=ONNX, tensorboard=TENSORBOARD,
+        mmlite=MMLITE, mim=MIM, video=VIDEO, raft=RAFT, h5=H5, onnx=ONNX, tensorboard=TENSORBOARD,
         wandb=['wandb'], test=TEST, dev=[*TEST, 'ruff>=0.6']),
     cmdclass=dict(build_py=BuildWithMim, sdist=SdistWithMim),
     zip_safe=False,

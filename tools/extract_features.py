@@ -22,12 +22,21 @@ def parse_args(argv=None):
     parser.add_argument('input', help='a video, a folder of videos, or a .txt with one a line')
     parser.add_argument('out', help='folder for NAME.npy and NAME.json')
     parser.add_argument(
-        '--config', required=True, help='recognizer: a file or mmaction::recognition/...')
+        '--config', required=True,
+        help='recognizer: a file, a name of this package (i3d_rgb, ...) or '
+        'mmaction::recognition/...; with --extractor-weights a localizer (thumos_i3d, ...)')
     parser.add_argument('--checkpoint', help='its weights, file or URL')
     parser.add_argument(
         '--random-weights', action='store_true', help='go without a checkpoint (to try it out)')
-    parser.add_argument('--clip-len', type=int, default=16, help='frames of a clip (16)')
-    parser.add_argument('--stride', type=int, default=4, help='frames between clips (4)')
+    parser.add_argument(
+        '--extractor-weights', nargs='+', metavar='FILE',
+        help='weights, as published, of the networks that the config of a localizer names as the '
+        'source of its features; clips, stride and rate are those of that config')
+    parser.add_argument('--flow', metavar='METHOD',
+                        help='optical flow: tvl1, raft, dis, or a folder of flow images')
+    parser.add_argument('--flow-weights', metavar='FILE', help="RAFT's (default: torchvision's)")
+    parser.add_argument('--clip-len', type=int, help='frames of a clip (16)')
+    parser.add_argument('--stride', type=int, help='frames between clips (4)')
     parser.add_argument(
         '--frames-per-clip', type=int,
         help='frames of a clip the recognizer sees, spread evenly (default: the number it is '
@@ -44,9 +53,30 @@ def parse_args(argv=None):
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
-    if args.checkpoint is None and not args.random_weights:
+    if args.checkpoint is None and not (args.random_weights or args.extractor_weights):
         parser.error('give --checkpoint, or --random-weights to try it out without one')
+    given = [name for name in ('checkpoint', 'random_weights', 'clip_len', 'stride', 'fps',
+                               'frames_per_clip', 'cfg_options') if getattr(args, name)]
+    if args.extractor_weights and given:
+        parser.error(f'--extractor-weights leaves --{given[0].replace("_", "-")} to the config')
     return args
+
+
+def make_extractor(args, device: str):
+    """The extractor that the options describe."""
+    from tmx_plugin.apis.extractors import read_recipe, recipe_extractor
+    from tmx_plugin.features.extractor import FeatureExtractor
+    from tmx_plugin.features.flow import open_flow
+
+    if args.extractor_weights:
+        return recipe_extractor(
+            read_recipe(args.config), args.extractor_weights, flow=args.flow,
+            flow_weights=args.flow_weights, device=device, batch_size=args.batch_size)
+    return FeatureExtractor.from_config(
+        args.config, args.checkpoint, clip_len=args.clip_len or 16, stride=args.stride or 4,
+        flow=args.flow and open_flow(args.flow, args.flow_weights, device), fps=args.fps,
+        frames_per_clip=args.frames_per_clip, batch_size=args.batch_size, device=device,
+        cfg_options=args.cfg_options)
 
 
 def run(args) -> int:
@@ -55,7 +85,6 @@ def run(args) -> int:
 
     from tmx_plugin.engine.launch import infer_launcher
     from tmx_plugin.features.batch import extract_videos, process_rank, wait_for_all
-    from tmx_plugin.features.extractor import FeatureExtractor
     from tmx_plugin.features.storage import find_files
 
     init_default_scope('mmaction')
@@ -65,10 +94,7 @@ def run(args) -> int:
     if launcher != 'none' and device == 'cuda':
         device = f'cuda:{local_rank}'
     videos = find_files(args.input)[rank::world_size]
-    extractor = FeatureExtractor.from_config(
-        args.config, args.checkpoint, clip_len=args.clip_len, stride=args.stride,
-        fps=args.fps, frames_per_clip=args.frames_per_clip, batch_size=args.batch_size,
-        device=device, cfg_options=args.cfg_options)
+    extractor = make_extractor(args, device)
     failed = extract_videos(
         extractor, videos, Path(args.out), overwrite=args.overwrite, show_progress=rank == 0)
     if failed:

@@ -6,7 +6,9 @@ some could not be.
 
 Examples::
 
-    python tools/infer.py video.mp4 thumos_i3d checkpoint.pth --recognizer i3d.py i3d.pth --out out
+    python tools/infer.py video.mp4 thumos_i3d released.pth \\
+        --extractor-weights rgb_imagenet.pt flow_imagenet.pt
+    python tools/infer.py video.mp4 mine.py checkpoint.pth --recognizer tsn.py tsn.pth --out out
     python tools/infer.py features/ my_config.py model.onnx --fps 30 --format csv srt --out out
 """
 import argparse
@@ -28,7 +30,16 @@ def parse_args(argv=None):
     parser.add_argument('input', help='a video, a feature file, a folder of either, or a .txt list')
     parser.add_argument('config', help='config of the localizer: a file, or a name of this package')
     parser.add_argument('checkpoint', help='its weights, or an exported .onnx')
-    parser.add_argument('--out', required=True, help='folder for the results')
+    parser.add_argument('--out', default='out', help='folder for the results (out)')
+    parser.add_argument(
+        '--extractor-weights', nargs='+', metavar='FILE',
+        help='weights, as published, of the networks that the config names as the source of its '
+        'features, e.g. rgb_imagenet.pt flow_imagenet.pt')
+    parser.add_argument(
+        '--flow', metavar='METHOD',
+        help='optical flow for these: tvl1, raft, dis, or a folder of flow images (default: as '
+        'the config says)')
+    parser.add_argument('--flow-weights', metavar='FILE', help="RAFT's (default: torchvision's)")
     parser.add_argument(
         '--recognizer', nargs='+', metavar=('CONFIG', 'CKPT'),
         help='what makes features of videos: a config (file or mmaction::recognition/...) and its '
@@ -56,6 +67,8 @@ def parse_args(argv=None):
     args = parser.parse_args(argv)
     if args.recognizer and len(args.recognizer) > 2:
         parser.error('--recognizer takes a config and a checkpoint')
+    if args.recognizer and args.extractor_weights:
+        parser.error('give either --recognizer or --extractor-weights')
     if 'label-studio' in args.format and not args.frame_rate:
         parser.error('--format label-studio needs --frame-rate')
     return args
@@ -67,7 +80,8 @@ def run(args) -> int:
     recognizer, weights = (*(args.recognizer or ()), None, None)[:2]
     inferencer = TALInferencer(
         args.config, args.checkpoint, args.device, recognizer=recognizer,
-        recognizer_weights=weights, fps=args.fps, cfg_options=args.cfg_options,
+        recognizer_weights=weights, extractor_weights=args.extractor_weights, flow=args.flow,
+        flow_weights=args.flow_weights, fps=args.fps, cfg_options=args.cfg_options,
         clip_batch_size=args.clip_batch_size)
     result = inferencer(
         args.input, batch_size=args.batch_size, skip_broken=True, score_thr=args.score_thr,

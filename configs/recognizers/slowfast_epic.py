@@ -4,3 +4,7 @@
 _base_ = './slowfast_8x8_pyslowfast.py'
 
 model = dict(data_preprocessor=dict(to_rgb=True))
+
+public_weights = dict(
+    files=['the .pyth file of SlowFast'],
+    page='https://github.com/epic-kitchens/epic-kitchens-slowfast')

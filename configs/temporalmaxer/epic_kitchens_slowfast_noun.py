@@ -1,7 +1,8 @@
 # EPIC-Kitchens-100 nouns, SlowFast features (2304 channels). 293 of the 300 nouns have instances.
 _base_ = [
     '../_base_/models/temporal_maxer.py', '../_base_/datasets/epic_kitchens_slowfast_noun_data.py',
-    '../_base_/schedules/adamw_35e.py', '../_base_/default_runtime.py'
+    '../_base_/schedules/adamw_35e.py', '../_base_/default_runtime.py',
+    '../_base_/features/slowfast_epic_features.py'
 ]
 
 model = dict(

@@ -1,7 +1,8 @@
 # MultiTHUMOS, two-stream I3D features (rgb + flow, 2048 channels).
 _base_ = [
     '../_base_/models/temporal_maxer.py', '../_base_/datasets/multithumos_i3d_data.py',
-    '../_base_/schedules/adamw_50e.py', '../_base_/default_runtime.py'
+    '../_base_/schedules/adamw_50e.py', '../_base_/default_runtime.py',
+    '../_base_/features/i3d_two_stream_features.py'
 ]
 
 model = dict(

@@ -16,6 +16,7 @@ from mmengine.registry import init_default_scope
 
 from ..datasets.annotations import read_class_list
 from ..datasets.feature_io import FEATURE_SUFFIXES
+from ..datasets.released_classes import released_classes
 from ..engine.launch import find_config
 from ..errors import ConfigError, DataError
 from ..exporters import export, to_detections
@@ -42,19 +43,24 @@ class TALInferencer(BaseInferencer):
             features of videos, a file or ``'mmaction::recognition/...'``. Not needed for feature
             files, nor for a model with a backbone of its own.
         recognizer_weights (str, optional): Its checkpoint.
+        extractor_weights (Sequence[str], optional): Weights of the networks that ``features`` of
+            the config names, in place of a recognizer: public files as they are published.
+        flow (str, optional): Optical flow for these: ``'tvl1'``, ``'raft'``, ``'dis'`` or a folder
+            of flow images. Default: what the config says.
+        flow_weights (str, optional): Weights of RAFT; by default torchvision's.
         fps (float, optional): Frames a second that the features stand for. Needed for feature
             files without a side file; videos are resampled to it. By default that of the
             config's data set, where it has one.
         classes (Sequence[str], optional): Class names. By default those in the checkpoint, else
-            in the class file of the config.
+            in the class file of the config, else those of the released models of its data set.
         cfg_options (dict, optional): Overrides of the config.
         clip_batch_size (int): Clips of a video that go through the recognizer at once.
         show_progress (bool): Whether to draw a progress bar.
 
     Example:
         >>> inferencer = TALInferencer(
-        ...     'thumos_i3d', 'thumos.pth', recognizer='i3d.py',
-        ...     recognizer_weights='i3d.pth')  # doctest: +SKIP
+        ...     'thumos_i3d', 'thumos.pth',
+        ...     extractor_weights=['rgb_imagenet.pt', 'flow_imagenet.pt'])  # doctest: +SKIP
         >>> result = inferencer('video.mp4', score_thr=0.3)  # doctest: +SKIP
         >>> result['predictions'][0]['actions'][0]  # doctest: +SKIP
         {'label': 'Diving', 'score': 0.87, 'segment': [12.4, 15.1]}
@@ -72,6 +78,9 @@ class TALInferencer(BaseInferencer):
                  *,
                  recognizer: Optional[Union[str, Path, Config]] = None,
                  recognizer_weights: Optional[str] = None,
+                 extractor_weights: Optional[Sequence[str]] = None,
+                 flow: Optional[str] = None,
+                 flow_weights: Optional[str] = None,
                  fps: Optional[float] = None,
                  classes: Optional[Sequence[str]] = None,
                  cfg_options: Optional[dict] = None,
@@ -88,6 +97,8 @@ class TALInferencer(BaseInferencer):
         super().__init__(cfg, weights, device, 'mmaction', show_progress)
         if recognizer is not None:
             self.pipeline.use_recognizer(recognizer, recognizer_weights, clip_batch_size)
+        elif extractor_weights:
+            self.pipeline.use_recipe(extractor_weights, flow, flow_weights, clip_batch_size)
         elif self.model.backbone is not None:
             self.pipeline.use_backbone(self.model.backbone)
         self.classes = self._find_classes(classes)
@@ -118,6 +129,8 @@ class TALInferencer(BaseInferencer):
                    or dataset.metainfo.get('classes'))
         if not classes and dataset.class_file and os.path.isfile(dataset.class_file):
             classes = read_class_list(dataset.class_file)
+        if not classes and dataset.released_classes:
+            classes = released_classes(dataset.released_classes, count)
         classes = tuple(classes or (f'class {i}' for i in range(count)))
         if len(classes) != count:
             raise ConfigError(

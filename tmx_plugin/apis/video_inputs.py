@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a video or a feature file to what a localizer takes, as its config says."""
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -12,9 +13,11 @@ from ..datasets.feature_io import read_features
 from ..errors import ConfigError, DataError, MissingFileError
 from ..features.extractor import FeatureExtractor
 from ..features.frame_pipeline import FramePipeline
+from ..features.recipe import FeatureRecipe
 from ..features.storage import VIDEO_SUFFIXES, read_side_file
 from ..models.backbones.clip_backbone import ClipBackbone
 from ..structures.video_time import VideoTime
+from .extractors import describe_weights, recipe_extractor
 
 
 class VideoInputs:
@@ -42,6 +45,7 @@ class VideoInputs:
         self.pipeline = Compose(settings.get('pipeline') or [
             dict(type='LoadFeatures'), dict(type='PackTALInputs')])
         self.fps = fps or dataset.fps
+        self.recipe = FeatureRecipe.from_config(cfg)
         self.extractor = None
 
     def use_recognizer(self, config, checkpoint: Optional[str] = None, batch_size: int = 8) -> None:
@@ -51,10 +55,42 @@ class VideoInputs:
             config (str | Path | Config): Its config, see :class:`FeatureExtractor`.
             checkpoint (str, optional): Its weights.
             batch_size (int): Clips at once.
+
+        Raises:
+            ConfigError: If the config says that its features are another recognizer's.
         """
         self.extractor = FeatureExtractor.from_config(
             config, checkpoint, fps=self.fps, device=self.device, batch_size=batch_size,
             **self._clips())
+        self._check_recipe(dict(self.extractor.settings, fps=self.fps), f'recognizer {config}')
+
+    def use_recipe(self, weights: Sequence[str], flow: Optional[str] = None,
+                   flow_weights: Optional[str] = None, batch_size: int = 8) -> None:
+        """Take videos, through the networks that ``features`` of the config names.
+
+        Args:
+            weights (Sequence[str]): Their weights, in the order of the networks.
+            flow (str, optional): How optical flow is computed, or the folder of its images, see
+                :func:`~tmx_plugin.features.flow.open_flow`. Default: as the recipe says, or DIS
+                where that is not available.
+            flow_weights (str, optional): Weights of RAFT.
+            batch_size (int): Clips at once.
+
+        Raises:
+            ConfigError: If the config names no networks, or their number is not that of the
+                weights.
+        """
+        if self.recipe is None:
+            raise ConfigError('the config does not say which networks make its features '
+                              '(features = dict(...)); give a recognizer instead')
+        self.extractor = recipe_extractor(
+            self.recipe, weights, flow=flow, flow_weights=flow_weights,
+            fps=self.recipe.fps or self.fps, device=self.device, batch_size=batch_size)
+
+    def _check_recipe(self, side: dict, where) -> None:
+        if self.recipe is not None:
+            channels = self.dataset.channels
+            self.recipe.check(side, where, first_channels=bool(channels) and channels[0] == 0)
 
     def use_backbone(self, backbone: ClipBackbone) -> None:
         """Take videos, through the backbone that is part of the model.
@@ -113,8 +149,10 @@ class VideoInputs:
 
     def _from_video(self, path: Path) -> dict:
         if self.extractor is None:
+            wanted = '' if self.recipe is None else (
+                f' ({self.recipe}); as its weights give\n{describe_weights(self.recipe)}')
             raise ConfigError(f'{path}: a video needs the recognizer that makes its features; this '
-                              'model takes extracted features')
+                              f'model takes extracted features{wanted}')
         features, info = self.extractor(str(path))
         return dict(feature_cache={str(path): features}, fps=info['fps'],
                     duration=info['duration'])
@@ -125,6 +163,7 @@ class VideoInputs:
         if fps is None:
             raise DataError(f'{path}: has no side file {path.stem}.json that tells the frame rate '
                             'of the video; give fps')
+        self._check_recipe(side, path)
         if side:
             check_side_files([dict(video_id=name, feature_paths=[str(path)], fps=self.fps or fps)],
                              feature_stride=self.dataset.feature_stride,

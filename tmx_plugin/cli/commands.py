@@ -43,7 +43,8 @@ COMMANDS = {
     'extract': Command('extract_features.py', 'compute clip features of videos',
                        'videos/ features/ --config i3d.py --checkpoint i3d.pth'),
     'infer': Command('infer.py', 'localize actions in videos or feature files',
-                     'features/ mine.py work/epoch_35.pth --out results'),
+                     'video.mp4 thumos_i3d released.pth '
+                     '--extractor-weights rgb_imagenet.pt flow_imagenet.pt'),
     # results
     'report': Command('analysis/report.py', 'write an HTML report on predictions',
                       'predictions.json annotations.json --out report'),

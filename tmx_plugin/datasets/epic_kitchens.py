@@ -39,6 +39,7 @@ class EpicKitchens100Dataset(TALDataset):
                  **kwargs) -> None:
         if target not in ('verb', 'noun'):
             raise ConfigError(f"target must be 'verb' or 'noun', not {target!r}")
+        self.released_classes = f'epic_{target}'
         super().__init__(
             ann_file=ann_file or f'annotations/epic_{target}.json',
             class_file=class_file or f'annotations/{target}_classes.txt',

@@ -80,6 +80,8 @@ class TALDataset(BaseDataset):
     """
 
     METAINFO = dict(dataset_type='tal')
+    #: Name among :mod:`.released_classes` of the classes that released models know.
+    released_classes = ''
     #: What to download or run, and where to put it; part of the message when files are missing.
     HINT = ('tools/data/convert_annotations.py makes it from other formats; '
             'tools/data/make_synthetic.py data/synthetic writes a small data set to try.')

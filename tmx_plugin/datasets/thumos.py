@@ -21,6 +21,7 @@ class Thumos14Dataset(TALDataset):
     """
 
     METAINFO = dict(dataset_type='thumos14')
+    released_classes = 'thumos14'
     HINT = ('Put the THUMOS-14 annotations at data/thumos14/annotations/thumos14.json, the class '
             'list at data/thumos14/annotations/classes.txt and the I3D features (16-frame clips '
             'every 4 frames, 2048 channels, as published with ActionFormer and OpenTAD) at '
@@ -50,6 +51,7 @@ class MultiThumosDataset(Thumos14Dataset):
     """
 
     METAINFO = dict(dataset_type='multithumos')
+    released_classes = 'multithumos'
     HINT = ('Put the MultiTHUMOS annotations at data/multithumos/annotations/multithumos.json, the '
             'class list at data/multithumos/annotations/classes.txt and the I3D features of the '
             'THUMOS-14 videos (2048 channels: rgb, then flow) at '

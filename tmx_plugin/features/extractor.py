@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clip features of whole videos with a recognizer given by its config and checkpoint."""
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Callable, Optional, Union
 
@@ -10,11 +10,16 @@ import torch
 from mmengine.config import Config
 
 from ..errors import ConfigError, MissingFileError, MissingPackageError
-from ..models.backbones.clip_backbone import ClipBackbone
+from ..models.backbones.clip_backbone import (
+    ClipBackbone,
+    MultiStreamBackbone,
+    SlidingBackbone,
+)
 from ..models.backbones.weights import file_hash
 from ..models.checkpoint_file import local_checkpoint
 from ..utils.package_files import recognizer_configs
-from .frame_pipeline import FramePipeline
+from .frame_pipeline import FramePipeline, spatial_transforms, test_pipeline_of
+from .frame_streams import FrameStreams
 from .video import VideoFrames
 
 
@@ -60,18 +65,41 @@ def _config_file(name: str) -> str:
     return str(path)
 
 
+def build_streams(cfgs: Sequence[Config], checkpoints: Sequence[Optional[str]], **clips
+                  ) -> SlidingBackbone:
+    """The clip backbones of recognizers, with their weights; side by side where there are several.
+
+    Args:
+        cfgs (Sequence[Config]): From :func:`load_recognizer_config`.
+        checkpoints (Sequence[str | None]): Their weights; None leaves them random.
+        **clips: Arguments of :class:`ClipBackbone`.
+
+    Raises:
+        CheckpointMismatchError: If weights are not those of their recognizer.
+    """
+    backbones = [ClipBackbone(cfg.model, checkpoint=checkpoint, **clips)
+                 for cfg, checkpoint in zip(cfgs, checkpoints)]
+    for backbone in backbones:
+        if backbone.checkpoint is not None:
+            backbone.load_checkpoint()
+    return backbones[0] if len(backbones) == 1 else MultiStreamBackbone(backbones)
+
+
 class FeatureExtractor:
     """Turns videos into clip features.
 
     Args:
-        backbone (ClipBackbone): What looks at the clips.
+        backbone (ClipBackbone | MultiStreamBackbone): What looks at the clips.
         pipeline (FramePipeline): What resizes and crops the frames for it.
+        flow (optional): Source of optical flow, from :func:`~tmx_plugin.features.flow.open_flow`;
+            for networks that take flow.
         fps (float, optional): Resample videos to this frame rate first.
         recognizer (str, optional): Name of the recognizer, for the record.
         checkpoint_hash (str, optional): SHA-256 of its weights, for the record.
 
     Raises:
-        ConfigError: If ``fps`` is not positive.
+        ConfigError: If ``fps`` is not positive, or there is flow for a network that takes none,
+            or none for one that does.
 
     Examples:
         >>> extractor = FeatureExtractor.from_config(
@@ -81,13 +109,14 @@ class FeatureExtractor:
         >>> features, info = extractor('video.mp4')  # doctest: +SKIP
     """
 
-    def __init__(self, backbone: ClipBackbone, pipeline: FramePipeline, *,
+    def __init__(self, backbone: SlidingBackbone, pipeline: FramePipeline, *, flow=None,
                  fps: Optional[float] = None, recognizer: Optional[str] = None,
                  checkpoint_hash: Optional[str] = None) -> None:
         if fps is not None and not fps > 0:
             raise ConfigError(f'fps must be positive, but is {fps}')
         self.backbone = backbone
-        self.pipeline = pipeline
+        streams = getattr(backbone, 'streams', [backbone])
+        self.streams = FrameStreams(pipeline, [each.in_channels for each in streams], flow)
         self.fps = fps
         geometry = backbone.geometry
         self.settings = dict(
@@ -98,39 +127,56 @@ class FeatureExtractor:
             resampled_to=fps,
             recognizer=recognizer,
             checkpoint_hash=checkpoint_hash)
+        if flow is not None:
+            self.settings['flow'] = flow.name
 
     @classmethod
-    def from_config(cls,
-                    config: Union[str, Path, Config],
-                    checkpoint: Optional[str] = None,
-                    *,
-                    fps: Optional[float] = None,
-                    device: str = 'cpu',
-                    cfg_options: Optional[dict] = None,
-                    **clips) -> 'FeatureExtractor':
-        """Make one from a recognizer's config.
+    def from_config(cls, config: Union[str, Path, Config], checkpoint: Optional[str] = None,
+                    **kwargs) -> 'FeatureExtractor':
+        """Make one from a recognizer's config, see :meth:`from_configs`."""
+        return cls.from_configs([config], [checkpoint], **kwargs)
+
+    @classmethod
+    def from_configs(cls,
+                     configs: Sequence[Union[str, Path, Config]],
+                     checkpoints: Optional[Sequence[Optional[str]]] = None,
+                     *,
+                     flow=None,
+                     fps: Optional[float] = None,
+                     device: str = 'cpu',
+                     cfg_options: Optional[dict] = None,
+                     **clips) -> 'FeatureExtractor':
+        """Make one from the configs of recognizers, whose features are concatenated.
 
         Args:
-            config (str | Path | Config): Config of an MMAction2 recognizer, a file or e.g.
-                ``'mmaction::recognition/slowonly/NAME.py'``.
-            checkpoint (str, optional): Its weights, a file or a URL; None leaves them random,
-                which is of use for tests only.
+            configs (Sequence[str | Path | Config]): Configs of MMAction2 recognizers: files,
+                ``'mmaction::recognition/slowonly/NAME.py'``, or names of this package's.
+            checkpoints (Sequence[str], optional): Their weights, files or URLs; None leaves them
+                random, which is of use for tests only.
+            flow (optional): See the class.
             fps (float, optional): Resample videos to this frame rate first.
             device (str): Torch device.
-            cfg_options (dict, optional): Overrides of the config.
+            cfg_options (dict, optional): Overrides of each config.
             **clips: ``clip_len``, ``stride``, ``frames_per_clip`` and ``batch_size`` of
                 :class:`ClipBackbone`.
+
+        Raises:
+            ConfigError: If the recognizers resize or crop frames in different ways.
+            CheckpointMismatchError: If weights are not those of their recognizer.
         """
-        cfg = load_recognizer_config(config)
-        if cfg_options:
-            cfg.merge_from_dict(cfg_options)
-        backbone = ClipBackbone(cfg.model, checkpoint=checkpoint, **clips)
-        if checkpoint is not None:
-            backbone.load_checkpoint()
-        return cls(
-            backbone.to(device), FramePipeline.from_config(cfg), fps=fps,
-            recognizer=Path(cfg.filename).stem if cfg.filename else None,
-            checkpoint_hash=checkpoint and file_hash(local_checkpoint(checkpoint)))
+        cfgs = [load_recognizer_config(config) for config in configs]
+        for cfg in cfgs:
+            cfg.merge_from_dict(cfg_options or {})
+        transforms = [spatial_transforms(test_pipeline_of(cfg)) for cfg in cfgs]
+        if any(each != transforms[0] for each in transforms):
+            raise ConfigError('the recognizers resize or crop frames in different ways: '
+                              + '; '.join(map(str, transforms)))
+        checkpoints = checkpoints or [None] * len(cfgs)
+        backbone = build_streams(cfgs, checkpoints, **clips)
+        names = [Path(cfg.filename).stem for cfg in cfgs if cfg.filename]
+        hashes = [file_hash(local_checkpoint(each)) for each in checkpoints if each]
+        return cls(backbone.to(device), FramePipeline(transforms[0]), flow=flow, fps=fps,
+                   recognizer='+'.join(names) or None, checkpoint_hash='+'.join(hashes) or None)
 
     def open(self, video: str) -> VideoFrames:
         """The video's frames, at the frame rate asked for."""
@@ -170,7 +216,7 @@ class FeatureExtractor:
         return features, info
 
     def _chunks(self, frames: VideoFrames, on_frames) -> Iterator[torch.Tensor]:
-        for chunk in frames.chunks():
-            yield torch.from_numpy(self.pipeline(chunk)).permute(0, 3, 1, 2)
+        for chunk in self.streams.chunks(frames):
+            yield torch.from_numpy(chunk).permute(0, 3, 1, 2)
             if on_frames is not None:
                 on_frames(len(chunk))

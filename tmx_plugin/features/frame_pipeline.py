@@ -75,8 +75,16 @@ class FramePipeline:
         """The spatial part of the test pipeline of a recognizer's config."""
         return cls(spatial_transforms(test_pipeline_of(cfg)))
 
+    def split_at_crop(self) -> tuple['FramePipeline', 'FramePipeline']:
+        """What comes before the first crop, and the rest."""
+        names = [type(transform).__name__ for transform in self.transforms]
+        at = next((i for i, name in enumerate(names) if 'Crop' in name), len(names))
+        before, after = FramePipeline([]), FramePipeline([])
+        before.transforms, after.transforms = self.transforms[:at], self.transforms[at:]
+        return before, after
+
     def __call__(self, frames: np.ndarray) -> np.ndarray:
-        """Args: frames ``(f, H, W, 3)`` uint8 RGB. Returns: ``(f, h, w, 3)`` uint8 RGB.
+        """Args: frames ``(f, H, W, C)`` uint8. Returns: ``(f, h, w, C)`` uint8.
 
         Raises:
             ConfigError: If a crop is larger than the frames.
