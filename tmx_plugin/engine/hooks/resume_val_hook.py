@@ -37,4 +37,6 @@ class ResumeValHook(Hook):
         # The best checkpoint is saved after its validation.
         if due and not (best.stem.endswith(f'_epoch_{epoch}') and best.is_file()):
             runner.logger.info(f'Validating epoch {epoch}, from which training resumes')
+            # As they were when the run that was killed validated.
+            runner.message_hub.update_info_dict(dict(epoch=epoch - 1, iter=runner.iter - 1))
             runner.val_loop.run()

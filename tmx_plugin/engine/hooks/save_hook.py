@@ -65,6 +65,8 @@ class AtomicCheckpointHook(CheckpointHook):
         """Learn from a resumed checkpoint what there is; remove what a killed run left over."""
         super().before_train(runner)
         self.file_backend = DeferredRemoval(self.file_backend, self.out_dir)
+        # Else a validation that is made up for would not bring the last checkpoint up to date.
+        self.last_ckpt = runner.message_hub.get_info('last_ckpt')
         if is_main_process():
             self._remove_stale_best(runner.message_hub.runtime_info)
 
