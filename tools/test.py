@@ -62,7 +62,8 @@ def run(args) -> None:
 
     cfg = launch.load_config(args, ROOT)
     merge_args(cfg, args)
-    launch.build_runner(cfg).test()
+    with launch.explained_end(cfg.work_dir):
+        launch.build_runner(cfg).test()
 
 
 def main(argv=None) -> int:

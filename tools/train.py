@@ -73,8 +73,9 @@ def run(args) -> None:
 
     cfg = launch.load_config(args, ROOT)
     merge_args(cfg, args)
-    launch.hold_work_dir(cfg, must_resume=args.resume == 'last')
-    launch.build_runner(cfg).train()
+    with launch.explained_end(cfg.work_dir, training=True):
+        launch.hold_work_dir(cfg, must_resume=args.resume == 'last')
+        launch.build_runner(cfg).train()
 
 
 def main(argv=None) -> int:

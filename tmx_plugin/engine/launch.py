@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tools/train.py and tools/test.py share: from a config's path to a finished run."""
+import errno
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional
 
@@ -9,8 +11,11 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from ..errors import ConfigError, LaunchError, TmxError
+from ..utils.files import WriteError, write_error
 from ..utils.memory import keep_freed_memory
 from .work_dir import checkpoints, lock
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 def find_config(name: str, root: Path) -> Path:
@@ -98,6 +103,33 @@ def hold_work_dir(cfg: Config, must_resume: bool = False) -> None:
                           'where there is none, say --resume auto.')
     if int(os.environ.get('RANK', 0)) == 0:
         lock(cfg.work_dir)
+
+
+@contextmanager
+def explained_end(work_dir, training: bool = False):
+    """Say of an error of the system in the block what could not be written, and what is left.
+
+    Args:
+        work_dir (str): Folder of the run.
+        training (bool): Whether to name the checkpoint that can be gone on from.
+
+    Raises:
+        WriteError: In the place of an error that concerns writing.
+    """
+    try:
+        yield
+    except OSError as error:
+        inside = isinstance(error.filename, str) and Path(work_dir).resolve() in (
+            Path(error.filename).resolve().parents)
+        if not (isinstance(error, WriteError) or inside or error.errno in _NO_ROOM):
+            raise
+        if not isinstance(error, WriteError):
+            error = write_error(error.filename or f'to {work_dir}', error)
+        if training:
+            found = checkpoints(work_dir)
+            error.strerror += f'; the last good checkpoint is {found[0]}' if found else (
+                '; there is no checkpoint yet')
+        raise error from None
 
 
 def prepare_cpu(cfg: Config) -> None:

@@ -11,7 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 
 from tmx_plugin.engine import resume, work_dir
-from tmx_plugin.errors import CheckpointMismatchError
+from tmx_plugin.errors import CheckpointError, CheckpointMismatchError
 from tmx_plugin.models.checkpoint import (
     apply_norm_eps,
     load_checkpoint_file,
@@ -60,15 +60,20 @@ class TALCheckpointHook(Hook):
 
     def _choose(self, runner) -> Optional[str]:
         """Path of the checkpoint to go on from, the same in every process."""
-        chosen = [None]
+        chosen = [None, None]
         if is_main_process():
+            folder = checkpoint_folder(runner)
             path = work_dir.newest_whole(
-                checkpoint_folder(runner), runner.logger.warning, self.verify, runner.work_dir)
-            chosen = [path and str(path)]
-            runner.logger.info(
-                f'Resuming from {path}' if path else 'There is no whole checkpoint to resume from '
-                f'in {checkpoint_folder(runner)}: training starts anew')
+                folder, runner.logger.warning, self.verify, runner.work_dir)
+            damaged = path is None and bool(work_dir.checkpoints(folder, runner.work_dir))
+            chosen = [path and str(path), damaged and folder]
+            if not damaged:
+                runner.logger.info(f'Resuming from {path}' if path else 'There is no checkpoint '
+                                   f'in {folder} to resume from: training starts anew')
         broadcast_object_list(chosen)
+        if chosen[1]:
+            raise CheckpointError(f'None of the checkpoints in {chosen[1]} is whole. To start '
+                                  'anew, remove them or give another --work-dir.')
         return chosen[0]
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:

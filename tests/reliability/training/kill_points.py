@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kill a tool at its file operations: every one of them, or a sample.
+"""Disturb a tool at its file operations: kill it, fill its disk, or ask it to end.
 
-A point is a moment just before a file operation below the working folder (an opening for writing,
-a renaming, a removal, a new folder), or just after an opening that empties a file. Each attempt runs
-in a fork of this process, which has imported everything, so that it takes a second or two.
+``python kill_points.py REPOSITORY`` serves requests, one line of json each way.
+
+A point is a moment just before a file operation below the working folder (an opening for
+writing, a renaming, a removal, a new folder), or just after an opening that empties a file. Each
+attempt runs in a fork of this process, which has imported everything: a second or two.
 """
 import builtins
+import errno
 import importlib.util
 import io
+import json
 import os
 import signal
 import sys
@@ -28,10 +32,11 @@ def load_main(path):
 
 
 class Counter:
-    """Counts points below ``folder`` in this process and kills it at number ``target``."""
+    """Counts points below ``folder`` in this process and does ``what`` at number ``target``."""
 
-    def __init__(self, folder, target=None):
+    def __init__(self, folder, target=None, what='kill'):
         self.folder, self.target, self.seen = str(Path(folder).resolve()), target, []
+        self.what = what
         self.owner = os.getpid()
 
     def install(self):
@@ -59,16 +64,31 @@ class Counter:
         if not path.startswith(self.folder + os.sep):
             return
         self.seen.append(f'{event} {os.path.relpath(path, self.folder)}')
-        if len(self.seen) - 1 == self.target:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.what in ('kill', 'terminate'):
+            if (str(self.target) in self.seen[-1] if isinstance(self.target, str)
+                    else len(self.seen) - 1 == self.target):
+                self.target = None
+                os.kill(os.getpid(), signal.SIGKILL if self.what == 'kill' else signal.SIGTERM)
+        elif event == 'open' and self.target is not None and len(self.seen) > self.target:
+            # as the system says it, from this point on
+            number = getattr(errno, self.what)
+            raise OSError(number, os.strerror(number), path)
 
 
-def run(main, argv, cwd, target=None):
+def run(main, argv, cwd, target=None, what='kill'):
     """Run a tool in a fork, in a folder of its own.
+
+    Args:
+        main (Callable): ``main`` of the tool.
+        argv (list): Its arguments.
+        cwd (Path): Where it runs. Its output is appended to ``CWD.log``.
+        target (int | str, optional): Number of the point, or a part of its name.
+        what (str): ``'kill'``, ``'terminate'``, or the name of an error such as ``'ENOSPC'``.
 
     Returns:
         tuple[int, list[str]]: Exit status (-9 if killed) and the points that it came to.
     """
+    cwd = Path(cwd)
     points = Path(cwd, '..', f'{Path(cwd).name}.points').resolve()
     child = os.fork()
     if child == 0:
@@ -78,7 +98,7 @@ def run(main, argv, cwd, target=None):
             log = os.open(f'{cwd}.log', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            counter = Counter(cwd, target)
+            counter = Counter(cwd, target, what)
             counter.install()
             status = main([str(arg) for arg in argv]) or 0
             points.write_text('\n'.join(counter.seen))
@@ -93,3 +113,25 @@ def run(main, argv, cwd, target=None):
     seen = points.read_text().splitlines() if points.exists() else []
     points.unlink(missing_ok=True)
     return os.waitstatus_to_exitcode(status), seen
+
+
+def serve(repo):
+    """Answer requests for tools of the repository until there are no more."""
+    sys.path.insert(0, str(repo))
+    import tmx_plugin.apis  # noqa: F401  once, for all forks
+    mains = {}
+    print('ready', flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        tool = request['tool']
+        main = mains.setdefault(tool, mains.get(tool) or load_main(Path(repo, 'tools', tool)))
+        log = Path(f'{request["cwd"]}.log')
+        log.unlink(missing_ok=True)
+        status, points = run(main, request['argv'], request['cwd'], request['target'],
+                             request['what'])
+        print(json.dumps(dict(status=status, points=points,
+                              output=log.read_text(errors='replace'))), flush=True)
+
+
+if __name__ == '__main__':
+    serve(sys.argv[1])
