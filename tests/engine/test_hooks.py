@@ -11,6 +11,7 @@ from mmengine.fileio import get_file_backend
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
+from tmx_plugin.engine import file_backend
 from tmx_plugin.engine.file_backend import AtomicBackend
 from tmx_plugin.engine.hooks import (
     EpochSeedHook,
@@ -19,7 +20,8 @@ from tmx_plugin.engine.hooks import (
     TALEMAHook,
 )
 from tmx_plugin.engine.hooks.epoch_seed_hook import set_dataset_epoch
-from tmx_plugin.models.checkpoint import CheckpointError, CheckpointMismatchError
+from tmx_plugin.errors import CheckpointError, CheckpointMismatchError
+from tmx_plugin.utils.files import WriteError
 
 
 class EpochDataset(BaseDataset):
@@ -186,13 +188,17 @@ def test_a_named_file_that_cannot_be_read_is_explained(tmp_path):
         TALCheckpointHook().before_run(runner)
 
 
-def test_checkpoints_are_replaced_whole_or_not_at_all(tmp_path):
+def test_checkpoints_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     backend = get_file_backend('x.pth', backend_args=dict(backend='atomic'))
     assert isinstance(backend, AtomicBackend)
     path = tmp_path / 'new' / 'epoch_1.pth'
     backend.put(b'first', path)
     with pytest.raises(TypeError):
         backend.put('not bytes', path)
+    assert path.read_bytes() == b'first' and len(list(path.parent.iterdir())) == 1
+    monkeypatch.setattr(file_backend, 'free_bytes', lambda path: 3)
+    with pytest.raises(WriteError, match='could not write .*epoch_1.pth: No space left on device'):
+        backend.put(b'more', path)
     assert path.read_bytes() == b'first' and len(list(path.parent.iterdir())) == 1
 
 
@@ -215,7 +221,8 @@ def test_a_resumed_run_makes_up_for_the_validation_it_missed(
     runner = SimpleNamespace(
         train_loop=loop, epoch=epoch, _resume=resumed,
         val_loop=SimpleNamespace(run=lambda: ran.append(epoch)),
-        message_hub=SimpleNamespace(runtime_info=info), logger=SimpleNamespace(info=print))
+        iter=8, message_hub=SimpleNamespace(runtime_info=info, update_info_dict=info.update),
+        logger=SimpleNamespace(info=print))
     hook = ResumeValHook()
     hook.after_load_checkpoint(runner, {})
     hook.before_train(runner)

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """File backend whose files appear whole or not at all."""
+import errno
+
 from mmengine.fileio import LocalBackend, register_backend
 
-from tmx_plugin.utils.files import atomic_write
+from tmx_plugin.utils.files import atomic_write, free_bytes, write_error
 
 
 @register_backend('local', force=True, prefixes='')
@@ -15,7 +17,9 @@ class AtomicBackend(LocalBackend):
     """
 
     def put(self, obj: bytes, filepath) -> None:
-        """Write bytes to ``filepath``."""
+        """Write bytes to ``filepath``, after asking whether there is room for them."""
+        if 0 <= free_bytes(filepath) < len(obj):
+            raise write_error(filepath, OSError(errno.ENOSPC, ''))
         with atomic_write(filepath, 'wb') as file:
             file.write(obj)
 
