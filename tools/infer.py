@@ -10,6 +10,7 @@ Examples::
         --extractor-weights rgb_imagenet.pt flow_imagenet.pt
     python tools/infer.py video.mp4 mine.py checkpoint.pth --recognizer tsn.py tsn.pth --out out
     python tools/infer.py features/ my_config.py model.onnx --fps 30 --format csv srt --out out
+    python tools/infer.py videos/ my_config.py m.pth --score-thr thresholds.json --page --out out
 """
 import argparse
 import sys
@@ -45,7 +46,8 @@ def parse_args(argv=None):
         help='what makes features of videos: a config (file or mmaction::recognition/...) and its '
         'weights; without weights they are random')
     parser.add_argument('--fps', type=float, help='frame rate that the features stand for')
-    parser.add_argument('--score-thr', type=float, default=0., help='least score (0: all)')
+    parser.add_argument('--score-thr', default=0., metavar='SCORE', help='least score (0: all), or '
+                        'a file with that of each class, which report.py --thresholds writes')
     parser.add_argument('--top-k', type=int, help='most segments of a video (default: all)')
     parser.add_argument('--classes', nargs='+', metavar='NAME', help='only these classes')
     parser.add_argument('--format', nargs='+', choices=FORMATS, default=[],
@@ -55,8 +57,12 @@ def parse_args(argv=None):
     parser.add_argument('--timeline', action='store_true', help='draw VIDEO.png')
     parser.add_argument('--clip', action='store_true',
                         help='write VIDEO.preview.mp4, with the current actions on its frames')
+    parser.add_argument('--page', action='store_true', help='write player.html: the videos, '
+                        'linked, above timelines of what was found')
+    parser.add_argument('--annotations', metavar='FILE', help='ground truth for --page, json')
     parser.add_argument('--draw-score-thr', type=float, default=0.3,
-                        help='least score of what --timeline and --clip show (0.3)')
+                        help='least score of what --timeline and --clip show, and --page at first '
+                        '(0.3)')
     parser.add_argument('--batch-size', type=int, default=1, help='videos at once (1)')
     parser.add_argument('--clip-batch-size', type=int, default=8,
                         help='clips that go through the recognizer at once (8)')
@@ -71,11 +77,14 @@ def parse_args(argv=None):
         parser.error('give either --recognizer or --extractor-weights')
     if 'label-studio' in args.format and not args.frame_rate:
         parser.error('--format label-studio needs --frame-rate')
+    if args.annotations and not args.page:
+        parser.error('--annotations goes with --page')
     return args
 
 
 def run(args) -> int:
     from tmx_plugin.apis import TALInferencer
+    from tmx_plugin.apis.page import write_inference_page
 
     recognizer, weights = (*(args.recognizer or ()), None, None)[:2]
     inferencer = TALInferencer(
@@ -88,6 +97,9 @@ def run(args) -> int:
         top_k=args.top_k, only=args.classes, timeline=args.timeline, clip=args.clip,
         vis_out_dir=args.out, vis_score_thr=args.draw_score_thr, out_dir=args.out,
         formats=args.format, frame_rate=args.frame_rate)
+    if args.page:
+        write_inference_page(result['predictions'], inferencer.classes, args.out,
+                             annotations=args.annotations, score_thr=args.draw_score_thr)
     for each in result['predictions']:
         best = ', '.join('{label} {segment[0]:.1f}-{segment[1]:.1f} s ({score:.2f})'.format(**found)
                          for found in each['actions'][:3])

@@ -210,12 +210,12 @@ def test_confusion_by_hand():
 
 def test_score_curve_by_hand():
     curve = score_curve([.9, .7, .7, .1], [True, False, True, True], 4)
-    np.testing.assert_allclose(curve.threshold, [.8, .4, .1])
+    np.testing.assert_allclose(curve.threshold, [.8, .4, .05])
     np.testing.assert_allclose(curve.precision, [1, 2 / 3, 3 / 4])
     np.testing.assert_allclose(curve.recall, [1 / 4, 1 / 2, 3 / 4])
     np.testing.assert_allclose(curve.f1, [2 / 5, 4 / 7, 6 / 8])
-    assert curve.best() == pytest.approx(dict(threshold=.1, precision=.75, recall=.75, f1=.75))
-    assert curve.thin(2).threshold.tolist() == pytest.approx([.8, .1])
+    assert curve.best() == pytest.approx(dict(threshold=.05, precision=.75, recall=.75, f1=.75))
+    assert curve.thin(2).threshold.tolist() == pytest.approx([.8, .05])
     assert score_curve([.9], [False], 1).best() is None
     assert score_curve([], [], 1).best() is None
 

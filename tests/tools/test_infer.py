@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tmx_plugin.apis import init_localizer
+from tmx_plugin.visualization.thresholds import Thresholds
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
@@ -112,3 +113,35 @@ def test_label_studio_needs_its_frame_rate(workplace, capsys):
         run(workplace, '--format', 'label-studio')
     assert 'needs --frame-rate' in capsys.readouterr().err
     assert run(workplace, '--format', 'label-studio', '--frame-rate', '25') == 0
+
+
+def test_thresholds_of_each_class(workplace, capsys):
+    assert run(workplace) == 0
+    everything = results(workplace)
+    limits = {label: sorted(item['score'] for found in everything.values() for item in found
+                            if item['label'] == label)[-2] for label in ('run', 'sit')}
+    file = Thresholds(1., limits).write(workplace / 'thresholds.json')
+    assert run(workplace, '--score-thr', str(file), out='few') == 0
+    kept = {video: [item for item in found if item['score'] >= limits[item['label']]]
+            for video, found in everything.items()}
+    assert results(workplace, 'few') == kept and sum(map(len, kept.values())) == 4
+    file.write_text('{"default": 0.3}')
+    assert run(workplace, '--score-thr', str(file)) == 1
+    assert f'{file}: expected a number as "default"' in capsys.readouterr().err
+    assert run(workplace, '--score-thr', 'none.json') == 1
+    assert 'found none.json' in capsys.readouterr().err
+
+
+def test_page_with_ground_truth(workplace):
+    (workplace / 'truth.json').write_text(json.dumps(dict(database=dict(a=dict(
+        subset='test', duration=7., annotations=[dict(label='jump', segment=[1, 2])])))))
+    assert run(workplace, '--page', '--annotations', str(workplace / 'truth.json')) == 0
+    text = (workplace / 'out' / 'player.html').read_text(encoding='utf-8')
+    data = json.loads(text.split('id="player-data">')[1].split('</script>')[0])
+    assert data['classes'] == ['run', 'sit', 'jump'] and data['judged'] is False
+    first = data['videos'][0]
+    assert (first['name'], first['src'], first['gt']['s'], first['gt']['l']) == (
+        'a', None, [1.], [2])
+    assert len(first['det']['s']) == len(results(workplace)['a'])
+    with pytest.raises(SystemExit):
+        run(workplace, '--annotations', 'truth.json')

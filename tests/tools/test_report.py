@@ -105,8 +105,8 @@ def test_report_json_by_hand(tools, files, tmp_path):
     assert [row['name'] for row in report['classes']] == ['sit', jump]
     assert report['classes'][1]['AP'] == {'0.5': 25, '0.9': 25}
     assert report['operating_points']['classes'] == {
-        jump: dict(threshold=.9, precision=.5, recall=.5, f1=.5),
-        'sit': dict(threshold=.8, precision=1, recall=1, f1=1)}
+        jump: dict(threshold=.45, precision=.5, recall=.5, f1=.5),
+        'sit': dict(threshold=.4, precision=1, recall=1, f1=1)}
     kinds = report['false_positives']['kinds']
     assert report['false_positives']['rule'] == 'detad'
     assert kinds['true positive']['all'] == 2 and kinds['background']['all'] == 1
@@ -121,7 +121,7 @@ def test_report_json_by_hand(tools, files, tmp_path):
             for row in report['videos']] == [('b', 0, 1, 1), ('a/1', 75, 0, 0)]
     assert set(report) >= {'sensitivity', 'calibration', 'average_recall', 'durations', 'curves'}
     assert json.loads(thresholds.read_text()) == dict(
-        tiou=.5, default=.8, classes={jump: .9, 'sit': .8})
+        tiou=.5, default=.4, classes={jump: .45, 'sit': .4})
 
 
 def test_other_rule_and_groups(tools, files, tmp_path):

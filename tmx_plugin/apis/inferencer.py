@@ -24,6 +24,7 @@ from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.files import file_name
 from ..utils.package_files import CONFIG_ROOT
 from ..visualization import draw_timeline, figure_to_image, save_figure
+from ..visualization.thresholds import read_thresholds
 from .init import init_localizer
 from .onnx_localizer import OnnxLocalizer
 from .preview import write_preview
@@ -183,21 +184,23 @@ class TALInferencer(BaseInferencer):
             self.failed[name] = str(error) or type(error).__name__
             print_log(f'{name}: {what}: {self.failed[name]}', 'current', level=30)
 
-    def forward(self, inputs: dict, score_thr: float = 0., top_k: Optional[int] = None,
-                only: Optional[Sequence[str]] = None) -> list:
+    def forward(self, inputs: dict, score_thr: Union[float, str, Path] = 0.,
+                top_k: Optional[int] = None, only: Optional[Sequence[str]] = None) -> list:
         """Segments of a batch.
 
         Args:
             inputs (dict): From :meth:`preprocess`.
-            score_thr (float): Least score of a segment.
+            score_thr (float | str | Path): Least score of a segment, or a file with that of each
+                class (``--thresholds`` of a report).
             top_k (int, optional): Most segments of a video.
             only (Sequence[str], optional): Names of the classes wanted.
         """
         wanted = None if only is None else [self._label(name) for name in only]
+        limits = torch.from_numpy(read_thresholds(score_thr).of(self.classes))
         samples = super().forward(inputs)
         for sample in samples:
             found = sample.pred_instances
-            keep = found.scores >= score_thr
+            keep = found.scores >= limits.to(found.scores.device)[found.labels]
             if wanted is not None:
                 keep &= torch.isin(found.labels, found.labels.new_tensor(wanted))
             sample.pred_instances = found[keep][:top_k]

@@ -31,6 +31,8 @@ COMMANDS = {
                      'mine.py --plot durations.png'),
     'standardize': Command('data/fit_standardize.py', 'fit the scales of the channels of features',
                            'mine.py'),
+    'browse': Command('analysis/browse_dataset.py', 'play videos above their annotations',
+                      'annotations.json --videos videos/ --out page'),
     # models
     'train': Command('train.py', 'train a localizer', 'mine.py --work-dir work'),
     'test': Command('test.py', 'compute the mAP of a checkpoint', 'mine.py work/epoch_35.pth'),

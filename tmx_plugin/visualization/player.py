@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from ..datasets.annotations import VideoAnnotation
 from ..errors import DataError
 from ..evaluation.functional.error_analysis import KINDS
 from ..utils.files import file_name
@@ -92,6 +93,42 @@ def write_player(tracks: Iterable[Track], classes: Sequence[str], path, *,
     data = player_data(tracks, classes, Path(path).parent, **options)
     return write_page(path, 'player.html', SCRIPTS, title=title, note=note,
                       player_json=json_script(data))
+
+
+def make_tracks(durations: dict, *, annotations: Iterable[VideoAnnotation] = (),
+                predictions: Optional[dict] = None, classes: Sequence[str] = (),
+                videos: Optional[dict] = None):
+    """Tracks of ground truth and predictions that are shown as they are, not judged.
+
+    Args:
+        durations (dict): Seconds of each video by name, in the order wanted.
+        annotations (Iterable[VideoAnnotation]): From ``datasets.annotations.read_annotations``.
+        predictions (dict | None): ``{video: [{'label', 'score', 'segment'}]}``, seconds.
+        classes (Sequence[str]): Names of the first labels; others follow in alphabetical order.
+        videos (dict | None): Path of the video file by name, as far as there are.
+
+    Returns:
+        tuple: tracks (list[Track]) and the names of all labels (list[str]).
+    """
+    predictions, videos = predictions or {}, videos or {}
+    truth = {each.video_id: each for each in annotations if each.video_id in durations}
+    labels = {label for each in truth.values() for label in each.labels} | {
+        item['label'] for name in durations for item in predictions.get(name, ())}
+    names = list(dict.fromkeys([*classes, *sorted(labels)]))
+    number = {name: i for i, name in enumerate(names)}
+    tracks = []
+    for name, duration in durations.items():
+        found = predictions.get(name, ())
+        gt = dict(
+            gt_segments=truth[name].segments_sec,
+            gt_labels=np.array([number[label] for label in truth[name].labels], np.int64),
+        ) if name in truth else {}
+        tracks.append(Track(
+            name, duration, videos.get(name), **gt,
+            segments=np.array([x['segment'] for x in found], np.float64).reshape(-1, 2),
+            scores=np.array([x['score'] for x in found], np.float64),
+            labels=np.array([number[x['label']] for x in found], np.int64)))
+    return tracks, names
 
 
 def find_videos(folder, names: Iterable[str]) -> dict:

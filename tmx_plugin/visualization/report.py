@@ -15,7 +15,7 @@ from .charts import report_charts
 from .comparison import compare
 from .page import finite, json_script, write_page
 from .player import MAX_PREDICTIONS, SCRIPTS, Track, player_data
-from .report_data import Analysis, thresholds_document
+from .report_data import Analysis
 from .results import Results
 
 
@@ -55,17 +55,16 @@ def write_report(results: Results, path, tious: Sequence[float], *, title: str =
         other_analysis = Analysis(other, tious, main_tiou, rule, analysis.buckets)
         document['comparison'] = dict(compare(analysis, other_analysis), name=other_name)
     document = finite(document)
-    thresholds = thresholds_document(analysis)
+    thresholds = analysis.operating_thresholds
     if score_thr is None:
-        score_thr = thresholds['default']
+        score_thr = thresholds.default
     player = player_data(
         tracks(analysis, document['videos'], videos or {}), results.classes, Path(path).parent,
         score=score_thr, main_tiou=analysis.main_tiou, thresholds=analysis.thresholds, top_k=top_k)
     with atomic_write(Path(path).with_suffix('.json')) as file:
         json.dump(document, file, allow_nan=False)
     if thresholds_file is not None:
-        with atomic_write(Path(thresholds_file)) as file:
-            json.dump(thresholds, file, allow_nan=False, indent=1)
+        thresholds.write(thresholds_file)
     write_page(
         path, 'report.html', (*SCRIPTS, 'report'), title=title, doc=document,
         min_tiou=errors.MIN_TIOU, min_precision=MIN_PRECISION, num_videos=num_videos,

@@ -18,6 +18,7 @@ from ..evaluation.functional.characteristics import (
 from ..evaluation.functional.overlaps import best_overlaps
 from ..evaluation.functional.score_curves import calibration, proposal_recall, score_curve
 from .results import Results
+from .thresholds import Thresholds
 
 #: ActivityNet's thresholds of average recall, and the numbers of proposals looked at.
 PROPOSAL_TIOUS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
@@ -78,6 +79,15 @@ class Analysis:
         """(G,) score of the prediction that found each at the main threshold, nan for none."""
         finder = self.matches.found_by[-1]
         return np.where(finder >= 0, np.append(self.det.scores, np.nan)[finder], np.nan)
+
+    @property
+    def operating_thresholds(self) -> Thresholds:
+        """Threshold of best F1 of each class by name, and of all pooled."""
+        overall = self.curves[None].best()
+        return Thresholds(
+            overall['threshold'] if overall else 0.,
+            {self.results.classes[label]: float(self.thresholds[label]) for label in self.labels},
+            self.main_tiou)
 
     def summary(self) -> dict:
         """``average_mAP`` and ``mAP@...`` in percent, as a test run reports them."""
@@ -193,18 +203,3 @@ class Analysis:
                      **{key: int(values[i]) for key, values in columns.items()})
                 for i, name in enumerate(self.results.videos)]
         return sorted(rows, key=lambda row: (row['average_mAP'] is None, row['average_mAP']))
-
-
-def thresholds_document(analysis: Analysis) -> dict:
-    """The content of a file of thresholds: the best score of each class, and the overall one.
-
-    Returns:
-        dict: ``tiou``, ``default`` (float, for classes that the file does not name) and
-        ``classes`` ``{name: threshold}``.
-    """
-    overall = analysis.curves[None].best()
-    return dict(
-        tiou=analysis.main_tiou, default=overall['threshold'] if overall else 0.,
-        classes={analysis.results.classes[label]: float(analysis.thresholds[label])
-                 for label in analysis.labels})
-

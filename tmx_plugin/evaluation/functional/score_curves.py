@@ -17,8 +17,8 @@ class ScoreCurve(NamedTuple):
     One point for each distinct score, in descending order; all arrays are (S,) float64.
 
     Attributes:
-        threshold (ndarray): Halfway between the score and the next lower one, so that rounding
-            the scores does not change what is kept; the lowest score itself at the end.
+        threshold (ndarray): Halfway between the score and the next lower one (at the end 0), so
+            that rounding the scores does not change what is kept.
         precision, recall, f1 (ndarray): In [0, 1].
     """
 
@@ -60,7 +60,7 @@ def score_curve(scores, true_positive, num_gt: int) -> ScoreCurve:
 
     Example:
         >>> score_curve([.9, .5, .3], [True, False, True], 2).best()['threshold']
-        0.3
+        0.15
     """
     scores = np.asarray(scores, np.float64)
     order = np.argsort(-scores, kind='stable')
@@ -69,7 +69,7 @@ def score_curve(scores, true_positive, num_gt: int) -> ScoreCurve:
     hits = np.cumsum(np.asarray(true_positive, bool)[order])[last].astype(np.float64)
     count = np.asarray(last, np.float64) + 1
     value = scores[last]
-    lower = np.append(value[1:], value[-1:])
+    lower = np.append(value[1:], np.minimum(value[-1:], 0))
     middle = (value + lower) / 2
     return ScoreCurve(
         threshold=np.where(middle > lower, middle, value), precision=hits / count,

@@ -165,7 +165,7 @@ const TmxPlayer = (() => {
     $('ruler').replaceChildren(...ticks);
   }
   function zoom(factor) {
-    const seconds = time(), most = Math.max(1, now().duration * 100 / Math.max(timeline.clientWidth, 1));
+    const seconds = time(), most = Math.max(16, now().duration * 100 / Math.max(timeline.clientWidth, 1));
     state.zoom = factor === 0 ? 1 : Math.min(Math.max(state.zoom * factor, 1), most);
     inner.style.width = `${100 * state.zoom}%`;
     const track = inner.clientWidth - labelWidth();
