@@ -8,14 +8,12 @@ from hypothesis import strategies as st
 from tmx_plugin.evaluation.functional import SegmentTable, average_precision, clean_ground_truth
 from tmx_plugin.evaluation.functional.error_analysis import (
     KINDS,
-    best_overlaps,
     classify,
     false_positive_profile,
-    length_edges,
     match_detections,
-    recall_by_length,
     removal_gain,
 )
+from tmx_plugin.evaluation.functional.overlaps import best_overlaps
 
 GT = SegmentTable(videos=[0, 0, 1], segments=[[0, 10], [20, 30], [0, 10]], labels=[0, 1, 0])
 #          true positive, double, wrong label, localization, confusion, background (x 3)
@@ -40,7 +38,7 @@ def test_kinds_by_hand():
     assert matches.found_by.tolist() == [[0, -1, -1]]
     assert matches.rank.tolist() == [0, 1, 2, 3, 0, 1, 4, 2]
     # [4, 29] of label 1 covers 6 of 29 s of the other label's [0, 10] and 9 of 26 of its own.
-    same, other = best_overlaps(GT, CASES)
+    same, other = best_overlaps(GT, CASES)[:2]
     assert same[4] == pytest.approx(9 / 26) and other[4] == pytest.approx(6 / 29)
     one = CASES.rows([4])
     other_label = SegmentTable([0], [[20, 30]], [0])
@@ -160,23 +158,6 @@ def test_profile_by_hand():
         kinds=np.array([0, 5, 3, 0, 2]), rank=np.array([0, 1, 2, 0, 7]),
         num_gt=np.array([2, 2, 2, 1, 1]), num_bins=3)
     assert counts.tolist() == [[2, 0, 0, 0, 0, 1], [0, 0, 0, 1, 0, 0], [0] * 6]
-
-
-def test_recall_by_length_by_hand():
-    recall, count = recall_by_length(
-        np.array([1., 2., 3., 5.]), np.array([[True, True, False, True]]),
-        np.array([0., 2., 4., 8., np.inf]))
-    assert count.tolist() == [1, 2, 1, 0]
-    np.testing.assert_array_equal(recall, [[1, .5, 1, np.nan]])
-
-
-@given(st.lists(st.floats(0.01, 1000), min_size=1, max_size=50))
-def test_every_length_has_a_group(lengths):
-    edges = length_edges(np.array(lengths))
-    assert edges[0] == 0 and edges[-1] == np.inf and (np.diff(edges) > 0).all()
-    assert len(edges) <= 9
-    assert recall_by_length(np.array(lengths), np.ones((1, len(lengths)), bool),
-                            edges)[1].sum() == len(lengths)
 
 
 def test_no_detections():

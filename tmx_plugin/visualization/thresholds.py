@@ -7,9 +7,9 @@ from typing import NamedTuple, Union
 
 import numpy as np
 
-from ..utils.text_files import is_finite, read_json
 from ..errors import ConfigError, FormatError
 from ..utils.files import atomic_write
+from ..utils.text_files import is_finite, read_json
 
 
 class Thresholds(NamedTuple):

@@ -6,11 +6,9 @@ Naming convention: D detections, G ground truths (cleaned, in the table's order)
 import numpy as np
 
 from .average_precision import average_precision
+from .error_analysis import MIN_TIOU
 from .overlaps import Overlaps
 from .segment_table import SegmentTable
-
-#: Least tIoU at which a detection counts as meant for a ground truth.
-MIN_TIOU = 0.1
 
 
 def perfect_labels(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps) -> SegmentTable:

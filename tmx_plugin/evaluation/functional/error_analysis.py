@@ -83,36 +83,12 @@ def match_detections(gt: SegmentTable, det: SegmentTable, tious) -> Matches:
     return Matches(true_positive, found_by, rank)
 
 
-def best_overlaps(gt: SegmentTable, det: SegmentTable):
-    """Highest tIoU of each detection with ground truth of its own and of another label.
-
-    Args:
-        gt, det (SegmentTable): Ground truth and detections.
-
-    Returns:
-        tuple: same (D,), other (D,) float64, 0 where there is none in the video.
-    """
-    best = np.zeros((2, len(det)))
-    truth = _rows_by_video(gt)
-    for video, rows in _rows_by_video(det).items():
-        if video not in truth:
-            continue
-        (start, end), label = det.segments[rows].T[..., None], det.labels[rows][:, None]
-        (gt_start, gt_end), gt_label = gt.segments[truth[video]].T, gt.labels[truth[video]]
-        inter = np.maximum(np.minimum(end, gt_end) - np.maximum(start, gt_start), 0)  # (D_v, G_v)
-        union = (gt_end - gt_start) + (end - start) - inter
-        tiou = np.divide(inter, union, out=np.zeros_like(inter), where=inter > 0)
-        for part, mask in zip(best, (label == gt_label, label != gt_label)):
-            part[rows] = np.where(mask, tiou, 0).max(axis=1)
-    return best[0], best[1]
-
-
 def classify(true_positive, same, other, tiou: float, rule: str = 'detad') -> np.ndarray:
     """Kind of each detection as an index into ``KINDS``, see the head of this module.
 
     Args:
         true_positive (ndarray): (D,) bool at the threshold ``tiou``.
-        same, other (ndarray): (D,) from :func:`best_overlaps`.
+        same, other (ndarray): (D,) from :func:`.overlaps.best_overlaps`.
         tiou (float): The threshold.
         rule (str): One of ``RULES``.
 
@@ -163,46 +139,3 @@ def removal_gain(gt: SegmentTable, det: SegmentTable, kinds, tious, average_map:
               for at, tiou in zip(kinds, tious)]
         gains[name] = float(np.mean(ap)) - average_map
     return gains
-
-
-def length_edges(lengths, max_bins: int = 8) -> np.ndarray:
-    """Edges of length groups in seconds: powers of two that enclose all but the rarest lengths.
-
-    The first group begins at 0 and the last is open, so that no length is left out.
-
-    Args:
-        lengths (ndarray): (G,) positive lengths in seconds.
-        max_bins (int): How many groups at most.
-
-    Returns:
-        ndarray: Ascending edges, the last infinite.
-    """
-    low, high = np.floor(np.log2(np.quantile(lengths, [0.02, 0.98])))
-    high = max(high, low + 1)
-    low = max(low, high - max_bins + 2)
-    return np.array([0., *2. ** np.arange(low + 1, high + 1), np.inf])
-
-
-def recall_by_length(lengths, found, edges):
-    """Share of ground truth found in each group of lengths.
-
-    Args:
-        lengths (ndarray): (G,) in seconds.
-        found (ndarray): (T, G) bool.
-        edges (ndarray): (E + 1,) ascending; group i holds edges[i] <= length < edges[i + 1].
-
-    Returns:
-        tuple: recall (T, E) in [0, 1], nan in empty groups, and count (E,) int64.
-    """
-    group = np.searchsorted(edges, lengths, side='right') - 1
-    count = np.bincount(group, minlength=len(edges) - 1)
-    hits = np.stack([np.bincount(group[row], minlength=len(edges) - 1) for row in found])
-    with np.errstate(invalid='ignore'):
-        return hits / count, count
-
-
-def _rows_by_video(table: SegmentTable) -> dict:
-    """Rows of each video."""
-    order = np.argsort(table.videos, kind='stable')
-    videos, first = np.unique(table.videos[order], return_index=True)
-    return dict(zip(videos.tolist(), np.split(order, first[1:])))
