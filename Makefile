@@ -31,6 +31,7 @@ test: env
 
 lint: env
 	$(BIN)/python -m ruff check .
+	$(BIN)/lint-imports
 
 data/synthetic/annotations/synthetic.json: tools/data/make_synthetic.py | .venv/.package
 	$(BIN)/python tools/data/make_synthetic.py data/synthetic --seed 0

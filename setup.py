@@ -98,7 +98,8 @@ setup(
     ],
     extras_require=dict(
         mmlite=MMLITE, mim=MIM, video=VIDEO, raft=RAFT, h5=H5, onnx=ONNX, tensorboard=TENSORBOARD,
-        wandb=['wandb'], fiftyone=['fiftyone'], test=TEST, dev=[*TEST, 'ruff>=0.6']),
+        wandb=['wandb'], fiftyone=['fiftyone'], test=TEST,
+        dev=[*TEST, 'ruff>=0.6', 'import-linter>=2.9']),
     cmdclass=dict(build_py=BuildWithMim, sdist=SdistWithMim),
     zip_safe=False,
     classifiers=[

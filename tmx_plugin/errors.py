@@ -40,6 +40,10 @@ class FormatError(DataError):
         super().__init__(f'{where}expected {expected}, found {found}')
 
 
+class NotFiniteError(TmxError):
+    """A loss, a gradient or a prediction that is NaN or infinite."""
+
+
 class MissingFileError(TmxError, FileNotFoundError):
     """A file or folder that does not exist."""
 

@@ -83,8 +83,8 @@ def run(args) -> int:
     from mmengine.device import get_device
     from mmengine.registry import init_default_scope
 
+    from tmx_plugin.apis.batch import extract_videos, process_rank, wait_for_all
     from tmx_plugin.engine.launch import infer_launcher
-    from tmx_plugin.features.batch import extract_videos, process_rank, wait_for_all
     from tmx_plugin.features.storage import find_files
 
     init_default_scope('mmaction')

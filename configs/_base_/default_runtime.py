@@ -11,6 +11,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     epoch_seed=dict(type='EpochSeedHook'),
     data_check=dict(type='DataCheckHook'),
+    finite=dict(type='FiniteHook'),
     load_checkpoint=dict(type='TALCheckpointHook', strict=True),
     resume_val=dict(type='ResumeValHook'),
     ema=dict(type='TALEMAHook', momentum=0.001, update_buffers=True),

@@ -12,6 +12,7 @@ from tmx_plugin.datasets.annotations import (
     sorted_labels,
 )
 from tmx_plugin.datasets.errors import DataError
+from tmx_plugin.datasets.formats import detect_format
 
 VIDEO = dict(subset='training', duration=10.5, frame=315, fps=30,
              annotations=[dict(label='run', segment=[0, 1.5], label_id=3),
@@ -105,14 +106,15 @@ def test_refuses_other_files(tmp_path, text, message):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize('name, text, command', [
-    ('a.csv', 'video,start,end,label\nv,0,1,run\n', 'convert_annotations.py csv'),
-    ('a.json', '[{"data": {"video": "v.mp4"}}]', 'convert_annotations.py label-studio'),
-    ('a_val.txt', 'video_validation_0000266  72.80 76.40\n', 'convert_annotations.py thumos-txt'),
+@pytest.mark.parametrize('name, text, detected', [
+    ('a.csv', 'video,start,end,label\nv,0,1,run\n', 'csv'),
+    ('a.json', '[{"data": {"video": "v.mp4"}}]', 'label-studio'),
+    ('a_val.txt', 'video_validation_0000266  72.80 76.40\n', 'thumos-txt'),
 ])
-def test_other_formats_are_recognized(tmp_path, name, text, command):
+def test_other_formats_are_recognized(tmp_path, name, text, detected):
     (tmp_path / name).write_text(text)
-    with pytest.raises(DataError, match=f'convert it first: tools/data/{command}'):
+    assert detect_format(tmp_path / name) == detected
+    with pytest.raises(DataError, match='convert it first: tools/data/convert_annotations.py auto'):
         read_annotations(tmp_path / name)
 
 

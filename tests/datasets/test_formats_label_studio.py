@@ -34,7 +34,37 @@ def test_label_studio(tmp_path):
     assert document.database['a']['annotations'] == [{'label': 'x', 'segment': [1., 2.]}]
     assert [item['label'] for item in document.database['b']['annotations']] == ['x', 'y']
     assert document.database['b']['annotations'][0]['segment'] == [0., 1.]
-    assert document.notes == ['1 tasks without an annotation were skipped: c']
+    assert document.notes == [
+        "results that are no segments were left out: 1 of type 'choices'",
+        '1 tasks without an annotation were skipped: c']
+
+
+@pytest.mark.parametrize('key, kind', [('audio', 'labels'), ('video', 'labels'),
+                                       ('csv', 'timeserieslabels')])
+def test_times_in_seconds_need_no_frame_rate(tmp_path, key, kind):
+    path = write(tmp_path / 'ls.json', [{'data': {key: 'P01/a.mp4'}, 'annotations': [{'result': [
+        {'type': kind, 'value': {'start': 1.25, 'end': 2.5, kind: ['x'], 'channel': 0}}]}]}])
+    videos = formats.VideoInfo([write(tmp_path / 'd.json', {'P01/a': 9, 'P01/a.mp4': 9})])
+    document = formats.read_label_studio([path], videos=videos)
+    assert document.database['P01/a']['annotations'] == [{'label': 'x', 'segment': [1.25, 2.5]}]
+
+
+def test_exports_without_segments_are_refused_with_types_and_counts(tmp_path):
+    path = write(tmp_path / 'ls.json', [{'data': {'video': 'a.mp4'}, 'annotations': [{'result': [
+        {'type': 'videorectangle', 'value': {}}, {'type': 'videorectangle', 'value': {}}]}]}])
+    videos = formats.VideoInfo([write(tmp_path / 'd.json', {'a': 9})])
+    with pytest.raises(DataError, match="found only 2 of type 'videorectangle'"):
+        formats.read_label_studio([path], videos=videos, fps=24)
+
+
+@pytest.mark.parametrize('result', [7, [7], [{'type': 'labels', 'value': 7}], [
+    {'type': 'labels', 'value': {'start': '1', 'end': 2, 'labels': ['x']}}]])
+def test_results_of_wrong_types_are_refused(tmp_path, result):
+    path = write(tmp_path / 'ls.json', [
+        {'data': {'video': 'a.mp4'}, 'annotations': [{'result': result}]}])
+    videos = formats.VideoInfo([write(tmp_path / 'd.json', {'a': 9})])
+    with pytest.raises(DataError, match='ls.json'):
+        formats.read_label_studio([path], videos=videos, fps=24)
 
 
 def test_label_studio_predictions_on_request(tmp_path):
@@ -51,7 +81,7 @@ def test_label_studio_predictions_on_request(tmp_path):
 
 @pytest.mark.parametrize('content, message', [
     ({'tasks': []}, 'a list of tasks, found dict'), ([], 'a list of tasks, found none'),
-    ([{'data': {}}], 'data.video in task 0'),
+    ([{'data': {}}], r'data.video \(or audio, .*\) in task 0'),
     ([{'data': {'video': 'a.mp4'}, 'annotations': 3}], 'video a: .*annotations'),
     ([{'data': {'video': 'a.mp4'}}], 'at least one task with an annotation'),
     ([task('a', (0, 5, ['x']))], 'frames counted from 1'),

@@ -185,7 +185,7 @@ def test_annotation_file_is_not_there(root):
         build(root, ann_file='b.json')
     with pytest.raises(FileNotFoundError, match='c.txt: class list not found'):
         build(root, class_file='c.txt')
-    with pytest.raises(FileNotFoundError, match='n.txt: the block list'):
+    with pytest.raises(FileNotFoundError, match='n.txt: block list'):
         build(root, block_list='n.txt')
 
 

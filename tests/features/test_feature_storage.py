@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
+from tmx_plugin.apis.batch import process_rank
 from tmx_plugin.errors import LaunchError
-from tmx_plugin.features.batch import process_rank
 from tmx_plugin.features.storage import find_files, is_complete, read_side_file, write_features
 from tmx_plugin.models.backbones.weights import file_hash, local_checkpoint
 

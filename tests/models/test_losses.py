@@ -6,13 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 
+from tmx_plugin.models.common.segment_iou import aligned_segment_diou, offset_diou_cost
 from tmx_plugin.models.losses import (
     SegmentDIoULoss,
     SnippetFocalLoss,
     negative_focal_loss,
     sigmoid_focal_loss,
 )
-from tmx_plugin.models.task_modules.segment_iou import aligned_segment_diou, offset_diou_cost
 
 
 def test_focal_loss_by_hand():

@@ -9,7 +9,7 @@ from mmengine.structures import InstanceData
 from torch import nn
 
 import tmx_plugin  # noqa: F401
-from tmx_plugin.models.heads import temporal_maxer_head
+from tmx_plugin.errors import NotFiniteError
 from tmx_plugin.models.heads.temporal_maxer_head import pack_levels
 from tmx_plugin.models.necks.temporal_maxer_neck import level_lengths
 
@@ -234,17 +234,12 @@ def test_masks_of_numbers_mean_the_same():
         assert torch.equal(a.pred_instances.segments, b.pred_instances.segments)
 
 
-def test_nan_is_warned_of_and_stays_with_its_video(monkeypatch):
-    said = []
-    monkeypatch.setattr(temporal_maxer_head, 'print_log', lambda text, *_: said.append(text))
-    model = build().eval()
+def test_nan_is_an_error_that_names_the_video():
     inputs = torch.rand(2, 8, 40)
-    alone = model(inputs[1:], [sample()], mode='predict')[0].pred_instances
-    inputs[0] = torch.nan
-    found = model(inputs, [sample(video_id='broken'), sample(video_id='good')], mode='predict')
-    assert len(found[0].pred_instances.scores) == 0
-    torch.testing.assert_close(found[1].pred_instances.scores, alone.scores)
-    assert len(said) == 1 and "video 'broken': the class logits hold NaN" in said[0]
+    inputs[1] = torch.nan
+    with pytest.raises(NotFiniteError, match="video 'broken': .* class logits are NaN or infin"):
+        build().eval()(inputs, [sample(video_id='good'), sample(video_id='broken')],
+                       mode='predict')
 
 
 @pytest.mark.parametrize('mode', ['loss', 'predict'])

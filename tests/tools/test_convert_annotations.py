@@ -88,13 +88,12 @@ def test_label_studio_asks_for_the_frame_rate(convert, tmp_path, capsys):
     path.write_text(json.dumps([{'data': {'video': 'a.mp4'}, 'annotations': [{'result': [
         {'type': 'timelinelabels', 'value': {'ranges': [{'start': 11, 'end': 20}],
                                              'timelinelabels': ['Run']}}]}]}]))
-    with pytest.raises(SystemExit):
-        convert('label-studio', path, '--out', tmp_path / 'o.json')
-    assert 'needs --fps' in capsys.readouterr().err
-    assert convert('auto', path, '--out', tmp_path / 'o.json') == 1
-    assert '--fps' in capsys.readouterr().err
     durations = tmp_path / 'd.csv'
     durations.write_text('video,duration\na,9\n')
+    for name in ('label-studio', 'auto'):
+        assert convert(name, path, '--videos', durations, '--out', tmp_path / 'o.json') == 1
+        assert ('expected the frame rate of the labelling configuration (--fps), which the file '
+                'does not hold') in capsys.readouterr().err
     assert convert('label-studio', path, '--fps', 10, '--videos', durations,
                    '--out', tmp_path / 'o.json') == 0
     assert read_annotations(tmp_path / 'o.json')[0].segments_sec.tolist() == [[1., 2.]]

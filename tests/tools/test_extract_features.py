@@ -174,7 +174,7 @@ def test_no_process_ends_before_the_others_are_done(tmp_path):
     (tmp_path / 'script.py').write_text("""
 import os, time
 from pathlib import Path
-from tmx_plugin.features.batch import wait_for_all
+from tmx_plugin.apis.batch import wait_for_all
 if os.environ['RANK'] == '1':
     time.sleep(1)
     Path('done').touch()

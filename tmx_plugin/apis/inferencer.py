@@ -18,7 +18,7 @@ from ..datasets.annotations import read_class_list
 from ..datasets.feature_io import FEATURE_SUFFIXES
 from ..datasets.released_classes import released_classes
 from ..engine.launch import find_config
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, NotFiniteError
 from ..exporters import export, to_detections
 from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.files import file_name
@@ -197,13 +197,26 @@ class TALInferencer(BaseInferencer):
         """
         wanted = None if only is None else [self._label(name) for name in only]
         limits = torch.from_numpy(read_thresholds(score_thr).of(self.classes))
-        samples = super().forward(inputs)
+        samples = self._predict(inputs)
         for sample in samples:
             found = sample.pred_instances
             keep = found.scores >= limits.to(found.scores.device)[found.labels]
             if wanted is not None:
                 keep &= torch.isin(found.labels, found.labels.new_tensor(wanted))
             sample.pred_instances = found[keep][:top_k]
+        return samples
+
+    def _predict(self, inputs: dict) -> list:
+        """The model's samples; where one video brings NaN, each by itself, and the others go on."""
+        try:
+            return super().forward(inputs)
+        except NotFiniteError:
+            if not self._skip_broken:
+                raise
+        samples = []
+        for i, sample in enumerate(inputs['data_samples']):
+            with self._noting_failure(sample.video_id, 'left out'):
+                samples += super().forward({key: [value[i]] for key, value in inputs.items()})
         return samples
 
     def _label(self, name: str) -> int:

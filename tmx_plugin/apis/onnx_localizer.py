@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..errors import DataError, MissingFileError, MissingPackageError, TmxError
 from ..models.heads.temporal_maxer_head import TIME_KEYS, flatten_levels
 from ..models.necks.temporal_maxer_neck import level_lengths
-from ..models.task_modules.postprocess import PostProcessCfg, postprocess_video
+from ..models.task_modules.postprocess import PostProcessCfg, postprocess_video, require_finite
 from ..utils.files import atomic_write
 
 INPUTS, OUTPUTS = ('features', 'masks'), ('logits', 'segments', 'valid')
@@ -186,6 +186,7 @@ class OnnxLocalizer:
                 None, {name: batch[key].numpy() for name, key in zip(INPUTS, ('inputs', 'masks'))}))
             sizes = level_lengths(batch['masks'].shape[1], self.num_levels)
             meta = {key: sample.metainfo[key] for key in TIME_KEYS}
+            require_finite(logits[valid], segments[valid], sample.metainfo.get('video_id'))
             segments, scores, labels = postprocess_video(
                 logits[valid], segments[valid], cfg=self.postprocess_cfg,
                 level_lengths=[int(level.sum()) for level in valid.split(sizes)], **meta)

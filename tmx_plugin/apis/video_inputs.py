@@ -137,6 +137,7 @@ class VideoInputs:
             feature_paths=[str(path)],
             layout=self.dataset.layout,
             channels=self.dataset.channels,
+            value_check=self.dataset.value_check,
             sample_stride=self.dataset.sample_stride,
             feature_stride=self.dataset.feature_stride * self.dataset.sample_stride,
             offset_frames=self.dataset.offset_frames))
@@ -168,7 +169,7 @@ class VideoInputs:
             check_side_files([dict(video_id=name, feature_paths=[str(path)], fps=self.fps or fps)],
                              feature_stride=self.dataset.feature_stride,
                              offset_frames=self.dataset.offset_frames)
-        features = read_features(path, self.dataset.layout)
+        features = read_features(path, self.dataset.layout, name)
         # Without a side file the video is taken to end with the last clip.
         clips_end = VideoTime(self.dataset.feature_stride, self.dataset.offset_frames,
                               fps).extent(len(features))

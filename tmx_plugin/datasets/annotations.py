@@ -113,12 +113,8 @@ def _filled(entry, name: str, facts):
 
 def _other_format(path) -> str:
     """What a file that is no annotation json may be, for a message."""
-    from .formats import FormatError, detect_format  # which uses this module
-    try:
-        name = detect_format(path)
-    except FormatError:
-        return 'an incomplete download, or another kind of file?'
-    return f'convert it first: tools/data/convert_annotations.py {name} {path} --out FILE'
+    return ('an incomplete download? If it is of another format, convert it first: '
+            f'tools/data/convert_annotations.py auto {path} --out FILE')
 
 
 def _parse_video(path, name: str, entry) -> VideoAnnotation:

@@ -34,6 +34,7 @@ from .checks import (
 )
 from .feature_checks import check_side_files, peek_sizes
 from .feature_io import read_features
+from .feature_values import CHOICES, ValueCheck
 
 
 @DATASETS.register_module()
@@ -68,6 +69,8 @@ class TALDataset(BaseDataset):
             which leaves the video out and lists it in the log.
         filter_gt (bool): In training, drop segments that end in the frame they start in, or
             before.
+        features (str): What to do about NaN, infinity and magnitudes from 1e20 on in features:
+            ``'raise'``, or ``'zero'``, which takes 0 instead and says so in the log.
         cache (str): ``'none'``, or ``'ram'`` to read all features when the dataset is built.
         pipeline (Sequence[dict | Callable]): Transforms of a video; they get what
             :meth:`prepare_data` describes.
@@ -103,12 +106,14 @@ class TALDataset(BaseDataset):
                  block_list: Union[str, Sequence[str]] = (),
                  missing: str = 'error',
                  filter_gt: bool = False,
+                 features: str = 'raise',
                  cache: str = 'none',
                  pipeline: Sequence = (),
                  **kwargs) -> None:
         _check_choice('layout', layout, ('tc', 'ct'))
         _check_choice('missing', missing, ('error', 'skip'))
         _check_choice('cache', cache, ('none', 'ram'))
+        _check_choice('features', features, CHOICES)
         for name, value in dict(feature_stride=feature_stride, sample_stride=sample_stride,
                                 fps=1 if fps is None else fps).items():
             if not 0 < value < float('inf'):
@@ -135,6 +140,7 @@ class TALDataset(BaseDataset):
         self.filter_gt = filter_gt
         self.cache = cache
         self._cached = {}
+        self.value_check = ValueCheck(features)
         # (seed, epoch) once set; in shared memory, so that worker processes which outlive an epoch
         # see it.
         self._draw_state = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
@@ -182,6 +188,10 @@ class TALDataset(BaseDataset):
             raise DataError(f'{self.ann_file}: no video of subset {either(self.subset)} is left '
                             f'after the block list ({len(blocked)} names) and missing features')
         self._check(data_list)
+        for i, info in enumerate(data_list):
+            info['file_number'] = i * len(self.data_prefix)
+        self.value_check = ValueCheck(self.value_check.features,
+                                      len(data_list) * len(self.data_prefix))
         return data_list
 
     def match_subset(self, available: set) -> list:
@@ -306,6 +316,7 @@ class TALDataset(BaseDataset):
             channels=self.channels,
             sample_stride=self.sample_stride,
             feature_cache=self._cached,
+            value_check=self.value_check,
             rng=np.random.default_rng((*entropy, results['sample_idx'])))
         return self.pipeline(results)
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metric of temporal action localization for MMEngine's loops."""
-import io
 import logging
 from collections.abc import Sequence
 from typing import Optional
@@ -11,8 +10,6 @@ from mmaction.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
-from rich.console import Console
-from rich.table import Table
 
 from tmx_plugin.exporters import to_detections, write_activitynet
 
@@ -188,19 +185,17 @@ class TALMetric(BaseMetric):
 
     def _log_classes(self, classes, ap, gt: SegmentTable, det: SegmentTable) -> None:
         names = self._classes()
-        table = Table(title='AP of each class, in percent')
-        table.add_column('class')
-        headers = ['segments', 'predictions', *(f'{t:g}' for t in self.tiou_thresholds), 'mean']
-        for header in headers:
-            table.add_column(header, justify='right', no_wrap=True)
+        rows = [['class', 'segments', 'predictions',
+                 *(f'{t:g}' for t in self.tiou_thresholds), 'mean']]
         labels = clean_ground_truth(gt).labels
         for label, row in zip(classes, ap * 100):
             counts = [(labels == label).sum(), (det.labels == label).sum()]
-            table.add_row(names[label], *map(str, counts),
-                          *(f'{value:.2f}' for value in [*row, row.mean()]))
-        text = io.StringIO()
-        Console(file=text, width=max(80, 40 + 10 * len(headers))).print(table)
-        print_log('\n' + text.getvalue(), 'current')
+            rows.append([names[label], *map(str, counts),
+                         *(f'{value:.2f}' for value in [*row, row.mean()])])
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        lines = ['  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+                 for row in rows]
+        print_log('\n'.join(['AP of each class, in percent', *lines]), 'current')
 
 
 def _to_numpy(values) -> np.ndarray:

@@ -91,7 +91,7 @@ def parse_args(argv=None):
     for option in ('subsets', 'columns'):
         if not all('=' in item for item in getattr(args, option)):
             parser.error(f'--{option} takes NAME=NAME')
-    if args.format in ('label-studio', 'cvat') and not args.fps:
+    if args.format == 'cvat' and not args.fps:
         parser.error(f'{args.format} needs --fps: its files count frames but do not hold their '
                      'rate')
     args.subsets = dict(item.split('=', 1) for item in args.subsets)

@@ -2,14 +2,11 @@
 """Reading every feature of a data set once: damage, widths, NaN and infinity."""
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ...errors import DataError
 from ...utils.names import some
 from ..feature_io import read_features
+from ..feature_values import LIMIT, find_bad_values
 from .findings import Finding
-
-_CHUNK = 1 << 22  # elements looked at at once, so that memory stays small
 
 
 @dataclass
@@ -21,7 +18,8 @@ class FeatureFacts:
         file_lengths (dict[str, list[int]]): T of each file of the video.
         widths (dict[str, int]): Channels of all its files together, before ``channels``.
         damaged (dict[str, str]): What is wrong with videos that could not be read.
-        not_finite (dict[str, int]): Number of values that are NaN or infinite, where there are any.
+        not_finite (dict[str, int]): Number of values that are not finite, or so large that their
+            squares are not, where there are any.
         zero (list[str]): Videos of nothing but zeros.
     """
 
@@ -50,7 +48,7 @@ def read_all(data_list, *, layout='tc', sample_stride=1, values=True, progress=i
     for info in progress(data_list):
         name = info['video_id']
         try:
-            arrays = [read_features(path, layout) for path in info['feature_paths']]
+            arrays = [read_features(path, layout, name) for path in info['feature_paths']]
         except (DataError, OSError) as error:
             facts.damaged[name] = str(error)
             continue
@@ -58,24 +56,12 @@ def read_all(data_list, *, layout='tc', sample_stride=1, values=True, progress=i
         facts.lengths[name] = -(-max(facts.file_lengths[name]) // sample_stride)
         facts.widths[name] = sum(array.shape[1] for array in arrays)
         if values:
-            bad, largest = zip(*(_look(array) for array in arrays))
-            if sum(bad):
-                facts.not_finite[name] = sum(bad)
-            elif not max(largest):
+            bad = sum(found.count for found in map(find_bad_values, arrays) if found)
+            if bad:
+                facts.not_finite[name] = bad
+            elif not any(array.any() for array in arrays):
                 facts.zero.append(name)
     return facts
-
-
-def _look(array):
-    """Number of values (T, C) that are not finite, and the largest magnitude of the others."""
-    bad, largest = 0, 0.
-    rows = max(_CHUNK // array.shape[1], 1)
-    for first in range(0, len(array), rows):
-        part = np.asarray(array[first:first + rows])
-        finite = np.isfinite(part)
-        bad += part.size - int(np.count_nonzero(finite))
-        largest = max(largest, float(np.abs(part, where=finite, out=np.zeros_like(part)).max()))
-    return bad, largest
 
 
 def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None) -> list:
@@ -99,7 +85,8 @@ def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None)
         name, count = next(iter(facts.not_finite.items()))
         findings.append(Finding(
             'error', 'features', f'{len(facts.not_finite)} videos have NaN or infinity in their '
-            f'features: expected finite numbers, found {count} others in video {name!r}',
+            f'features, or magnitudes from {LIMIT:g} on: expected finite numbers, found {count} '
+            f'others in video {name!r}',
             list(facts.not_finite)))
     if facts.zero:
         findings.append(Finding('warning', 'features', f'{len(facts.zero)} videos have nothing but '

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Label Studio's video time line: frames counted from 1 at a rate that the file does not hold.
+"""Label Studio: segments of its video time line, and of audio, video and time series in seconds.
 
-A range [a, b] covers the frames a to b, both included: the times (a - 1) / fps to b / fps.
+The video time line counts frames from 1 at a rate that the file does not hold. A range [a, b]
+covers the frames a to b, both included: the times (a - 1) / fps to b / fps. Results of type
+``labels`` (audio and video) and ``timeserieslabels`` hold start and end in seconds.
 """
 import re
+from collections import Counter
 from urllib.parse import unquote
 
 from ...errors import FormatError
@@ -13,9 +16,13 @@ from .files import video_name
 from .table import random_split
 
 TYPE = 'timelinelabels'
+#: Types whose start and end are seconds.
+SECONDS_TYPES = ('labels', 'timeserieslabels')
+#: Keys of a task's data that name its recording, in the order of preference.
+_DATA_KEYS = ('video', 'audio', 'timeseries', 'csv', 'url')
 
 
-def read_label_studio(sources, *, fps, videos, classes=None, split=None, predictions=False,
+def read_label_studio(sources, *, videos, fps=None, classes=None, split=None, predictions=False,
                       on_reversed='error') -> AnnotationDocument:
     """Read exports of Label Studio (its full json).
 
@@ -24,7 +31,8 @@ def read_label_studio(sources, *, fps, videos, classes=None, split=None, predict
 
     Args:
         sources (Sequence[str | Path]): The exported files.
-        fps (float): ``frameRate`` of the labelling configuration (Label Studio's default: 24).
+        fps (float, optional): ``frameRate`` of the labelling configuration (Label Studio's default:
+            24), for results of the video time line.
         videos (VideoInfo): Durations.
         classes (str | Path, optional): Ordered class list; default: by name.
         split (Callable, optional): See :func:`tmx_plugin.datasets.formats.table.read_csv`.
@@ -34,7 +42,9 @@ def read_label_studio(sources, *, fps, videos, classes=None, split=None, predict
     Raises:
         FormatError: If a file is not such an export, or a duration is nowhere to be found.
     """
-    fps = positive(fps, 'the frame rate of the labelling configuration (--fps)', sources[0], None)
+    if fps is not None:
+        fps = positive(fps, 'the frame rate of the labelling configuration (--fps)', sources[0],
+                       None)
     document, tasks, skipped = AnnotationDocument(), {}, []
     for path in sources:
         for name, task in _tasks(path):
@@ -48,12 +58,25 @@ def read_label_studio(sources, *, fps, videos, classes=None, split=None, predict
     if not tasks:
         raise FormatError(sources[0], 'at least one task with an annotation', 'none')
     subset_by_video = (split or random_split)(list(tasks))
+    others: Counter = Counter()
     for name, (path, result) in tasks.items():
         document.add_video(name, subset=subset_by_video[name], source=path,
                            **videos.require(name, path))
         for item in result:
-            _add_item(document, name, item, fps, path, on_reversed)
+            kind = item.get('type') if isinstance(item, dict) else None
+            if kind == TYPE:
+                _add_frames(document, name, item, fps, path, on_reversed)
+            elif kind in SECONDS_TYPES:
+                _add_seconds(document, name, item, path, on_reversed)
+            else:
+                others[str(kind)] += 1
+    told = ', '.join(f'{count} of type {kind!r}' for kind, count in others.items())
+    if others and not any(video['annotations'] for video in document.database.values()):
+        raise FormatError(sources[0], f'results of type {TYPE}, {" or ".join(SECONDS_TYPES)}',
+                          f'only {told}')
     document.set_classes(classes, sources[0])
+    if others:
+        document.notes.append(f'results that are no segments were left out: {told}')
     if skipped:
         document.notes.append(f'{len(skipped)} tasks without an annotation were skipped: '
                               + ', '.join(skipped[:5]) + (', ...' if len(skipped) > 5 else ''))
@@ -66,9 +89,11 @@ def _tasks(path):
         raise FormatError(path, 'a list of tasks', type(content).__name__ if content else 'none')
     for number, task in enumerate(content):
         data = task.get('data') if isinstance(task, dict) else None
-        video = data.get('video') if isinstance(data, dict) else None
-        if not isinstance(video, str) or not video:
-            raise FormatError(path, f'data.video in task {number}', repr(task)[:80])
+        video = next((data[key] for key in _DATA_KEYS if data.get(key)), None) \
+            if isinstance(data, dict) else None
+        if not isinstance(video, str):
+            raise FormatError(path, f'a name as data.video (or {", ".join(_DATA_KEYS[1:])}) in '
+                              f'task {number}', repr(task)[:80])
         # Uploads are stored as 8 hexadecimal digits, a dash and the original name.
         name = video_name(unquote(video.split('?d=')[-1].split('?')[0]))
         yield (re.sub(r'^[0-9a-f]{8}-', '', name) if '/upload/' in video else name), task
@@ -91,13 +116,14 @@ def _result(task, path, name, predictions):
     return chosen['result']
 
 
-def _add_item(document, name, item, fps, path, on_reversed):
-    if not isinstance(item, dict) or item.get('type') != TYPE:
-        return  # other tools' results (choices, boxes) may stand beside
+def _add_frames(document, name, item, fps, path, on_reversed):
     value = item.get('value')
     if not isinstance(value, dict) or not isinstance(value.get('ranges'), list) \
             or not isinstance(value.get(TYPE), list):
         raise FormatError(path, f'value.ranges and value.{TYPE}', repr(value)[:80], name)
+    if fps is None:
+        raise FormatError(path, 'the frame rate of the labelling configuration (--fps), which the '
+                          f'file does not hold, for results of type {TYPE}', 'none', name)
     for span in value['ranges']:
         frames = [span.get(key) for key in ('start', 'end')] if isinstance(span, dict) else [span]
         if len(frames) != 2 or not all(map(is_finite, frames)):
@@ -107,3 +133,14 @@ def _add_item(document, name, item, fps, path, on_reversed):
         for label in value[TYPE]:
             document.add_segment(name, label, (frames[0] - 1) / fps, frames[1] / fps, source=path,
                                  on_reversed=on_reversed)
+
+
+def _add_seconds(document, name, item, path, on_reversed):
+    value = item.get('value')
+    times = [value.get(key) for key in ('start', 'end')] if isinstance(value, dict) else []
+    labels = value.get(item['type']) if isinstance(value, dict) else None
+    if len(times) != 2 or not all(map(is_finite, times)) or not isinstance(labels, list):
+        raise FormatError(path, f'value.start and value.end in seconds and value.{item["type"]}',
+                          repr(value)[:80], name)
+    for label in labels:
+        document.add_segment(name, label, *times, source=path, on_reversed=on_reversed)

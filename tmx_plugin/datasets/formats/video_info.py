@@ -4,9 +4,10 @@ import glob
 from pathlib import Path
 from typing import Optional
 
-from ...errors import FormatError, MissingPackageError
+from ...errors import FormatError
 from ...utils.files import VIDEO_SUFFIXES
 from ...utils.text_files import read_json
+from ...utils.video_index import read_video_index
 from ..feature_io import FEATURE_SUFFIXES, read_features
 from ..side_file import read_side_file, side_file_of
 from .document import positive
@@ -81,7 +82,8 @@ class VideoInfo:
             return None
         # 'a.b.npy' is no file of video 'a'
         path = next((path for path in sorted(self.features.glob(f'{glob.escape(name)}.*'))
-                     if path.stem == name and path.suffix in FEATURE_SUFFIXES), None)
+                     if path.with_suffix('') == self.features / name
+                     and path.suffix in FEATURE_SUFFIXES), None)
         if path is None:
             return None
         length = len(read_features(path, self.layout))
@@ -152,19 +154,12 @@ def _read_csv(path, ignored: Optional[dict] = None) -> dict:
 def probe_video(path, name) -> dict:
     """Duration, frames and fps of a video file.
 
+    Where the rate varies, the number of frames is that at a regular ``fps``.
+
     Raises:
-        FormatError: It cannot be decoded.
-        MissingPackageError: decord is not installed.
+        DataError: It cannot be read.
+        MissingPackageError: PyAV is not installed.
     """
-    try:
-        import decord
-    except ImportError as error:
-        raise MissingPackageError('reading videos needs decord: pip install "tmx_plugin[video]"'
-                                  ) from error
-    try:
-        reader = decord.VideoReader(str(path), num_threads=1)
-        frames, fps = len(reader), float(reader.get_avg_fps())
-    except Exception as error:  # decord raises its own and builtin errors alike
-        raise FormatError(path, 'a video that can be decoded', str(error).splitlines()[0],
-                          name) from error
-    return {'duration': frames / positive(fps, 'fps', path, name), 'frame': frames, 'fps': fps}
+    index = read_video_index(path)
+    frames = round(index.duration * index.fps) if index.varies else len(index)
+    return {'duration': index.duration, 'frame': frames, 'fps': index.fps}

@@ -2,5 +2,8 @@
 from .formatting import PackTALInputs
 from .loading import LoadFeatures
 from .segments import RandomTruncation, SegmentsToGrid
+from .standardize import StandardizeFeatures
 
-__all__ = ['LoadFeatures', 'PackTALInputs', 'RandomTruncation', 'SegmentsToGrid']
+__all__ = [
+    'LoadFeatures', 'PackTALInputs', 'RandomTruncation', 'SegmentsToGrid', 'StandardizeFeatures'
+]

@@ -8,6 +8,7 @@ from torch.nn.functional import interpolate
 
 from ...errors import DataError
 from ..feature_io import read_features
+from ..feature_values import ValueCheck
 
 
 @TRANSFORMS.register_module()
@@ -24,6 +25,10 @@ class LoadFeatures(BaseTransform):
         - sample_stride (int, optional): Keep every n-th row; default 1.
         - channels (tuple[int, int], optional): Keep channels ``lo:hi`` of the concatenation.
         - feature_cache (dict, optional): Arrays (T, C) by path that are in memory already.
+        - value_check (ValueCheck, optional): What is done about values that are not finite; by
+          default they are an error.
+        - file_number (int, optional): Number of the first of the files, by which the check
+          remembers what it has seen.
 
     Added keys:
         - feats (list[np.ndarray]): One (T, C_i) array a file, all of the same T.
@@ -33,9 +38,13 @@ class LoadFeatures(BaseTransform):
     def transform(self, results: dict) -> dict:
         cache = results.get('feature_cache') or {}
         stride = results.get('sample_stride', 1)
-        feats = [(cache[path] if path in cache else
-                  read_features(path, results.get('layout', 'tc'), results['video_id'])
-                  )[::stride] for path in results['feature_paths']]
+        video, check = results['video_id'], results.get('value_check') or ValueCheck()
+        feats = []
+        for i, path in enumerate(results['feature_paths']):
+            array = cache[path] if path in cache else read_features(
+                path, results.get('layout', 'tc'), video)
+            number = results['file_number'] + i if 'file_number' in results else None
+            feats.append(check(array, path, video, number)[::stride])
         feats = match_lengths(feats)
         if results.get('channels') is not None:
             feats = select_channels(feats, *results['channels'], video=results['video_id'],

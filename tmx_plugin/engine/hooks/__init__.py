@@ -3,9 +3,10 @@ from .checkpoint_hook import TALCheckpointHook
 from .data_check_hook import DataCheckHook
 from .ema_hook import TALEMAHook
 from .epoch_seed_hook import EpochSeedHook
+from .finite_hook import FiniteHook
 from .resume_val_hook import ResumeValHook
 from .run_folder_hook import RunFolderHook
 from .save_hook import AtomicCheckpointHook
 
-__all__ = ['AtomicCheckpointHook', 'DataCheckHook', 'EpochSeedHook', 'ResumeValHook',
-           'RunFolderHook', 'TALCheckpointHook', 'TALEMAHook']
+__all__ = ['AtomicCheckpointHook', 'DataCheckHook', 'EpochSeedHook', 'FiniteHook',
+           'ResumeValHook', 'RunFolderHook', 'TALCheckpointHook', 'TALEMAHook']

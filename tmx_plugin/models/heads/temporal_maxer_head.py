@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import logging
 import math
 from collections.abc import Sequence
 from typing import Optional
@@ -8,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from mmaction.registry import MODELS, TASK_UTILS
 from mmengine.dist import all_reduce
-from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
@@ -16,7 +14,7 @@ from torch import Tensor, nn
 from ...errors import ConfigError
 from ..common import TemporalConvBlock, time_major_conv
 from ..task_modules.points import Points, decode_segments, pyramid_points
-from ..task_modules.postprocess import PostProcessCfg, postprocess_video
+from ..task_modules.postprocess import PostProcessCfg, postprocess_video, require_finite
 
 #: Class logits (B, K, T_l), offsets (B, 2, T_l) and masks (B, T_l) of every level.
 HeadOutputs = tuple[list[Tensor], list[Tensor], list[Tensor]]
@@ -172,13 +170,18 @@ class TemporalMaxerHead(BaseModule):
 
     @torch.compiler.disable
     def predict(self, outputs: HeadOutputs, data_samples: list, cfg: PostProcessCfg) -> list:
-        """Put ``pred_instances``, segments in seconds, into the data samples of a batch."""
+        """Put ``pred_instances``, segments in seconds, into the data samples of a batch.
+
+        Raises:
+            NotFiniteError: The network gives NaN or infinity for a video.
+        """
         masks = outputs[2]
         points = self.points([level.shape[-1] for level in masks], masks[0].device)
         logits, offsets, valid = flatten_levels(*outputs)
         segments = decode_segments(offsets.float(), points)  # (B, N, 2) grid
         for i, sample in enumerate(data_samples):
-            _warn_of_nan(logits[i, valid[i]], sample)
+            require_finite(logits[i, valid[i]], segments[i, valid[i]],
+                           sample.metainfo.get('video_id'))
             segments_sec, scores, labels = postprocess_video(
                 logits[i, valid[i]], segments[i, valid[i]], cfg=cfg,
                 level_lengths=[int(level[i].sum()) for level in masks],
@@ -201,14 +204,6 @@ class TemporalMaxerHead(BaseModule):
         self.loss_normalizer.mul_(momentum).add_(count, alpha=1 - momentum)
         normalizer = self.loss_normalizer.clone()
         return normalizer, normalizer
-
-
-def _warn_of_nan(logits: Tensor, sample) -> None:
-    """Say why a video is left without detections: no score can be made of NaN."""
-    if not logits.isfinite().all():
-        print_log(f'video {sample.metainfo.get("video_id")!r}: the class logits hold NaN or '
-                  'infinity, of which nothing is detected: look for such values in its features, '
-                  'and at whether the training diverged', 'current', logging.WARNING)
 
 
 def pack_levels(feats: Sequence[Tensor], masks: Sequence[Tensor]

@@ -4,8 +4,8 @@ from typing import Optional
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
-from ..task_modules.segment_iou import aligned_segment_diou
-from .functional import sigmoid_focal_loss
+from ..common.segment_iou import aligned_segment_diou
+from .focal import sigmoid_focal_loss
 
 
 @MODELS.register_module()

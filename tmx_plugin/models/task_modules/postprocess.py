@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tmx_plugin.structures.video_time import VideoTime
 
-from ...errors import ConfigError
+from ...errors import ConfigError, NotFiniteError
 from .soft_nms import METHODS, segment_nms
 
 
@@ -132,6 +132,26 @@ def _top_above(scores: Tensor, threshold: float, k: int) -> tuple[Tensor, Tensor
 
 
 @torch.no_grad()
+def require_finite(cls_logits: Tensor, segments: Tensor, video: str) -> None:
+    """Stop at a video of which the network makes NaN or infinity: nothing could be detected there.
+
+    Args:
+        cls_logits (Tensor): (N, K).
+        segments (Tensor): (N, 2) in grid steps.
+        video (str): Its name.
+
+    Raises:
+        NotFiniteError: One of them holds such a value.
+    """
+    for name, values in (('class logits', cls_logits), ('segments', segments)):
+        bad = int((~values.isfinite()).sum())
+        if bad:
+            raise NotFiniteError(
+                f'video {video!r}: {bad} of {values.numel()} {name} are NaN or infinite: look for '
+                'such values in the checkpoint, whose training may have diverged, and for very '
+                'large ones in the features')
+
+
 def postprocess_video(cls_logits: Tensor,
                       segments_grid: Tensor,
                       *,

@@ -11,9 +11,9 @@ from mmaction.registry import TASK_UTILS
 from torch import Tensor
 
 from ...errors import ConfigError
-from ..losses.functional import negative_focal_loss, sigmoid_focal_loss
+from ..common.segment_iou import offset_diou_cost
+from ..losses.focal import negative_focal_loss, sigmoid_focal_loss
 from .points import Points
-from .segment_iou import offset_diou_cost
 
 
 class Assignment(NamedTuple):

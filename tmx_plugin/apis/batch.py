@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import distributed
 
 from ..errors import LaunchError
-from .extractor import FeatureExtractor
-from .storage import is_complete, write_features
+from ..features.extractor import FeatureExtractor
+from ..features.storage import is_complete, write_features
 
 # Where each launcher says which of how many processes this is, and which on its machine.
 _RANK_VARIABLES = {

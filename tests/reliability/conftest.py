@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small data set with a narrow model, and the tools, called in this process."""
+import importlib.util
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+CONFIG = '''
+_base_ = [{bases}]
+model = dict(
+    data_preprocessor=dict(pad_to=None),
+    neck=dict(in_channels=6, out_channels=8, num_levels=3),
+    head=dict(num_classes=2, in_channels=8, feat_channels=8,
+              regression_ranges=[(0, 4), (4, 8), (8, 10000)]))
+dataset = dict(type='TALDataset', data_root={root!r}, ann_file='a.json', feature_stride=4,
+               offset_frames=4, fps=8, data_prefix=dict(feats='features'))
+train_dataloader = dict(
+    batch_size=2, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(**dataset, subset='training', pipeline=[
+        dict(type='LoadFeatures'), dict(type='SegmentsToGrid'),
+        dict(type='RandomTruncation', max_seq_len=32), dict(type='PackTALInputs')]))
+val_dataloader = dict(
+    batch_size=1, num_workers=0, sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(**dataset, subset='validation', test_mode=True,
+                 pipeline=[dict(type='LoadFeatures'), dict(type='PackTALInputs')]))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='TALMetric', tiou_thresholds=[0.5])
+test_evaluator = val_evaluator
+train_cfg = dict(max_epochs=2, val_begin=2)
+param_scheduler = []
+work_dir = {root!r} + '/run'
+'''
+BASES = ('models/temporal_maxer', 'schedules/adamw_50e', 'default_runtime')
+
+
+def load_tool(repo: Path, name: str):
+    """A tool as a module."""
+    spec = importlib.util.spec_from_file_location(Path(name).stem, repo / 'tools' / name)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+@pytest.fixture
+def tiny(tmp_path, repo):
+    """``root``, ``config`` (paths), and ``tool(NAME)``, which loads a tool."""
+    rng, database = np.random.default_rng(0), {}
+    (tmp_path / 'features').mkdir()
+    for i, subset in enumerate(['training'] * 4 + ['validation'] * 2):
+        np.save(tmp_path / 'features' / f'v{i}.npy', rng.normal(size=(30, 6)).astype('f4'))
+        database[f'v{i}'] = dict(subset=subset, duration=15.5, fps=8, annotations=[
+            dict(label='run', segment=[1, 4]), dict(label='jump', segment=[5 + i, 8 + i])])
+    (tmp_path / 'a.json').write_text(json.dumps(dict(database=database)))
+    bases = ', '.join(repr(str(repo / 'configs/_base_' / f'{name}.py')) for name in BASES)
+    config = tmp_path / 'tiny.py'
+    config.write_text(CONFIG.format(bases=bases, root=str(tmp_path)))
+    return SimpleNamespace(root=tmp_path, config=config,
+                           tool=lambda name: load_tool(repo, name))
