@@ -259,6 +259,15 @@ def test_repeats_are_compared_with_kept_rows_only():
     assert clean_ground_truth(gt).segments.tolist() == [[0, 1], [.0016, 1]]
 
 
+def test_repeats_may_be_kept():
+    gt = SegmentTable([0, 0, 0], [[0, 1], [0, 1], [2, 2]], [0] * 3)
+    det = SegmentTable([0], [[0, 1]], [0], [.9])
+    assert len(clean_ground_truth(gt, keep_repeats=True)) == 2
+    assert average_precision(gt, det, [.5])[1].tolist() == [[1.]]
+    assert average_precision(gt, det, [.5], keep_repeats=True)[1].tolist() == [[.5]]
+    assert topk_recall(gt, det, [.5], [1], keep_repeats=True)[1].tolist() == [[[1.]]]
+
+
 def test_errors_say_what_is_wrong():
     gt = SegmentTable([0], [[0, 1]], [0])
     det = SegmentTable([0], [[0, 1]], [0], [1.])

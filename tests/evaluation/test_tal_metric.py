@@ -123,6 +123,12 @@ def test_round_results_matters_at_the_threshold():
     assert evaluate([sample], tiou_thresholds=[.5], round_results=False)['mAP@0.5'] == 0.
 
 
+def test_repeats_count_where_they_are_kept():
+    samples = [sample_of('a', gt=((0., 10.), (0., 10.0005)), gt_labels=(0, 0))]
+    assert evaluate(samples)['average_mAP'] == 100
+    assert evaluate(samples, keep_repeats=True)['average_mAP'] == 50
+
+
 def test_class_table_and_path_are_logged(tmp_path, caplog):
     logger = MMLogger.get_instance('test_tal_metric')
     logger.addHandler(caplog.handler)

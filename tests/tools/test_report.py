@@ -192,28 +192,6 @@ def test_charts_are_valid_plotly_figures(files):
             Figure(figure)  # raises on what plotly does not know
 
 
-def test_report_reproduces_published_map(tools, shared_data, tmp_path):
-    """AutoLoc's detections on THUMOS-14 with the mAP its authors published."""
-    content = json.loads((shared_data / 'detections/autoloc_TH14.json').read_text())
-    database, results = {}, {}
-    for name, target in (('gt', database), ('det', results)):
-        for label, videos in content[name].items():
-            for video, rows in videos.items():
-                target.setdefault(video, []).extend(
-                    dict(label=label, segment=row[:2], **({} if name == 'gt' else
-                                                          dict(score=row[2]))) for row in rows)
-    annotations = write(tmp_path / 'gt.json', dict(database={
-        video: dict(subset='test', duration=1., annotations=database.get(video, []))
-        for video in {**database, **results}}))
-    predictions = write(tmp_path / 'det.json', dict(results=results))
-    from tmx_plugin.visualization.report import write_report
-    summary = write_report(load_results(predictions, annotations), tmp_path / 'report.html',
-                           content['tious'], num_videos=1)
-    np.testing.assert_allclose([summary[f'mAP@{tiou:g}'] for tiou in content['tious']],
-                               100 * np.array(content['map']), atol=1e-5)
-    Page((tmp_path / 'report.html').read_text(encoding='utf-8'))
-
-
 def test_subset_is_found_or_asked_for(files, tmp_path):
     predictions, annotations = files
     found = load_results(predictions, annotations)

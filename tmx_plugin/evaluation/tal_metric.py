@@ -45,6 +45,9 @@ class TALMetric(BaseMetric):
             :func:`tmx_plugin.evaluation.functional.topk_recall`. Defaults to none.
         classwise (bool): Log a table with the AP of each class. Defaults to False.
         out_file (str, optional): Write the predictions here, as ActivityNet json.
+        keep_repeats (bool): Count ground truth that repeats an earlier one of its label within
+            1 ms. The official ActivityNet evaluation does; both public implementations of
+            TemporalMaxer drop repeats. Defaults to False.
         **kwargs: ``collect_device``, ``prefix``, ``collect_dir`` of MMEngine's ``BaseMetric``.
 
     Example:
@@ -60,6 +63,7 @@ class TALMetric(BaseMetric):
                  recall_top_k: Sequence[int] = (),
                  classwise: bool = False,
                  out_file: Optional[str] = None,
+                 keep_repeats: bool = False,
                  **kwargs) -> None:
         super().__init__(**kwargs)
         if isinstance(tiou_thresholds, (int, float)):
@@ -73,6 +77,7 @@ class TALMetric(BaseMetric):
         self.recall_top_k = list(recall_top_k)
         self.classwise = classwise
         self.out_file = out_file
+        self.keep_repeats = keep_repeats
 
     def process(self, data_batch, data_samples: Sequence[dict]) -> None:
         """Keep the predictions and ground truth of a batch, on the CPU.
@@ -121,7 +126,8 @@ class TALMetric(BaseMetric):
         gt = _table(results, 'gt_segments', 'gt_labels')
         det = _table(results, 'segments', 'labels', 'scores')
         self._warn_of_unmatched(gt, det)
-        classes, ap = average_precision(gt, det, self.tiou_thresholds)
+        classes, ap = average_precision(
+            gt, det, self.tiou_thresholds, keep_repeats=self.keep_repeats)
         if self.classwise:
             self._log_classes(classes, ap, gt, det)
         average, values = mean_average_precision(ap)
@@ -129,7 +135,8 @@ class TALMetric(BaseMetric):
         for threshold, value in zip(self.tiou_thresholds, values):
             metrics[f'mAP@{threshold:g}'] = 100 * value
         if self.recall_top_k:
-            recall = topk_recall(gt, det, self.tiou_thresholds, self.recall_top_k)[1].mean(axis=0)
+            recall = topk_recall(gt, det, self.tiou_thresholds, self.recall_top_k,
+                                 keep_repeats=self.keep_repeats)[1].mean(axis=0)
             for threshold, row in zip(self.tiou_thresholds, recall):
                 for k, value in zip(self.recall_top_k, row):
                     metrics[f'recall@{threshold:g}@{k}'] = float(value * 100)
@@ -187,7 +194,7 @@ class TALMetric(BaseMetric):
         names = self._classes()
         rows = [['class', 'segments', 'predictions',
                  *(f'{t:g}' for t in self.tiou_thresholds), 'mean']]
-        labels = clean_ground_truth(gt).labels
+        labels = clean_ground_truth(gt, keep_repeats=self.keep_repeats).labels
         for label, row in zip(classes, ap * 100):
             counts = [(labels == label).sum(), (det.labels == label).sum()]
             rows.append([names[label], *map(str, counts),

@@ -12,7 +12,7 @@ from .matching import BLOCK, GreedyMatcher, GroundTruthIndex, index_of
 from .segment_table import SegmentTable, clean_ground_truth
 
 
-def average_precision(gt: SegmentTable, det: SegmentTable, tious):
+def average_precision(gt: SegmentTable, det: SegmentTable, tious, *, keep_repeats: bool = False):
     """Average precision of each class at each tIoU threshold.
 
     Per class, the detections of all videos are taken by descending score. Each takes the free
@@ -26,6 +26,9 @@ def average_precision(gt: SegmentTable, det: SegmentTable, tious):
         det (SegmentTable): Detections with scores. Those of a label without ground truth are
             ignored; those in a video without ground truth are false positives.
         tious (Sequence[float]): T thresholds in (0, 1].
+        keep_repeats (bool): Keep repeats in the ground truth, as the official ActivityNet
+            evaluation does; see :func:`.segment_table.clean_ground_truth`. Each then asks for a
+            detection of its own.
 
     Returns:
         tuple: classes (K,) int64, the labels that have ground truth, ascending; and AP (K, T)
@@ -40,7 +43,7 @@ def average_precision(gt: SegmentTable, det: SegmentTable, tious):
         >>> average_precision(gt, det, [.5, .95])
         (array([1]), array([[1. , 0.5]]))
     """
-    index, ranking, tious = _prepare(gt, det, tious)
+    index, ranking, tious = _prepare(gt, det, tious, keep_repeats)
     matcher = GreedyMatcher(index, tious)
     for position in _rank_blocks(ranking.class_start):
         matcher.add(*ranking.select(position))
@@ -71,7 +74,8 @@ def mean_average_precision(ap):
     return math.fsum(values) / len(values), values
 
 
-def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k):
+def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k, *,
+                keep_repeats: bool = False):
     """Share of the ground truth that the best detections find.
 
     Per class and video with n ground truths, the k * n best detections count; a ground truth is
@@ -79,7 +83,7 @@ def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k):
     come in the order of ``numpy.argsort(scores)[::-1]`` over the detections of the class and video.
 
     Args:
-        gt, det, tious: As for :func:`average_precision`.
+        gt, det, tious, keep_repeats: As for :func:`average_precision`.
         top_k (Sequence[int]): The multiples k.
 
     Returns:
@@ -92,7 +96,7 @@ def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k):
     top_k = np.asarray(top_k, np.int64).reshape(-1)
     if (top_k < 1).any():
         raise ConfigError(f'top_k must be positive, got {top_k.tolist()}')
-    index, ranking, tious = _prepare(gt, det, tious)
+    index, ranking, tious = _prepare(gt, det, tious, keep_repeats)
     group, rank = ranking.group, ranking.rank_in_group()
     limit = np.diff(index.group_start)[group] * top_k[:, None]  # (k, D)
     found = np.zeros((len(tious), len(top_k), len(index)), bool)
@@ -151,14 +155,14 @@ class _Ranking:
         return position, group[group >= 0], starts, ends
 
 
-def _prepare(gt: SegmentTable, det: SegmentTable, tious):
+def _prepare(gt: SegmentTable, det: SegmentTable, tious, keep_repeats: bool):
     """Check the input; index the ground truth and rank the detections."""
     tious = np.asarray(tious, np.float64).reshape(-1)
     if not len(tious) or not ((tious > 0) & (tious <= 1)).all():
         raise ConfigError(f'tIoU thresholds must be in (0, 1], got {tious.tolist()}')
     if det.scores is None:
         raise DataError('the detections have no scores')
-    clean = clean_ground_truth(gt)
+    clean = clean_ground_truth(gt, keep_repeats=keep_repeats)
     if not len(clean):
         raise DataError(f'no ground truth to evaluate on: {len(gt)} segments were given, none of '
                         'them with end > start')

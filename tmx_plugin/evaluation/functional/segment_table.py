@@ -63,8 +63,9 @@ class SegmentTable:
         return SegmentTable(self.videos[index], self.segments[index], self.labels[index], scores)
 
 
-def clean_ground_truth(gt: SegmentTable, tolerance: float = 1e-3) -> SegmentTable:
-    """Drop segments with end <= start, and repeats.
+def clean_ground_truth(gt: SegmentTable, tolerance: float = 1e-3, *,
+                       keep_repeats: bool = False) -> SegmentTable:
+    """Drop segments with end <= start, and repeats unless they shall be kept.
 
     A repeat has the video and the label of a kept earlier row, and both its ends within
     ``tolerance`` seconds of that row's.
@@ -72,11 +73,14 @@ def clean_ground_truth(gt: SegmentTable, tolerance: float = 1e-3) -> SegmentTabl
     Args:
         gt (SegmentTable): Ground truth.
         tolerance (float): In seconds.
+        keep_repeats (bool): Whether to keep repeats, as the official ActivityNet evaluation does.
 
     Returns:
         SegmentTable: The kept rows, in their order.
     """
     gt = gt.rows(gt.segments[:, 1] > gt.segments[:, 0])
+    if keep_repeats:
+        return gt
     start = gt.segments[:, 0]
     order = np.lexsort((start, gt.labels, gt.videos))
     # Rows can only repeat each other inside a run of starts with no gap above the tolerance.
