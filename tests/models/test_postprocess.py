@@ -10,7 +10,9 @@ from tmx_plugin.models.task_modules.postprocess import (
     PostProcessCfg,
     postprocess_video,
     select_candidates,
+    suppress_candidates,
 )
+from tmx_plugin.structures.video_time import VideoTime
 
 TIME = dict(feature_stride=4, offset_frames=8, fps=20., duration=30.)
 
@@ -32,7 +34,8 @@ def test_per_level_and_shortest():
     found = select_candidates(scores, segments, level_lengths=[3, 1, 1], **kwargs)
     assert found[1].tolist() == pytest.approx([.9, .8, .2, .1])
     # The short ones still count among the best two of their level.
-    found = select_candidates(scores, segments, level_lengths=[3, 1, 1], min_len=.06, **kwargs)
+    found = suppress_candidates(*found, num_classes=1, cfg=PostProcessCfg(min_len=.06),
+                                time=VideoTime(1, 0, fps=1., duration=20.))
     assert found[0].tolist() == [[0, 9], [3, 9]]
     with pytest.raises(ValueError, match=r'levels of \[3, 1\] points, but scores of 5'):
         select_candidates(scores, segments, level_lengths=[3, 1], **kwargs)

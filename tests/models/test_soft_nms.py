@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tmx_plugin.models.task_modules import soft_nms
 from tmx_plugin.models.task_modules.soft_nms import METHODS, segment_nms, vote_segments
@@ -167,17 +168,15 @@ def test_voting_by_hand(monkeypatch):
     kept = segments[[0, 2, 3]]
     expected = torch.tensor([[.5, 10.], [20., 30.], [5., 5.]])
     torch.testing.assert_close(vote_segments(kept, segments, scores, 0.8), expected)
-    monkeypatch.setattr(soft_nms, 'TABLE_SIZE', 1)  # one kept segment at a time
+    monkeypatch.setattr(soft_nms, 'CHUNK_SIZE', 1)  # one kept segment at a time
     torch.testing.assert_close(vote_segments(kept, segments, scores, 0.8), expected)
 
 
 @pytest.mark.parametrize('method', METHODS)
-@pytest.mark.parametrize('table_size', [1, 300, 1 << 20])
-def test_same_as_plain_loops(method, table_size, monkeypatch):
-    """Also where only a part of the factors is at hand at a time."""
-    monkeypatch.setattr(soft_nms, 'TABLE_SIZE', table_size)
-    monkeypatch.setattr(soft_nms, 'CHUNK_SIZE', table_size // 4)
-    monkeypatch.setattr(soft_nms, 'STEPS', 7)
+@pytest.mark.parametrize('steps', [1, 7, 32])
+def test_same_as_plain_loops(method, steps, monkeypatch):
+    """However many picks lie between two looks at what is left."""
+    monkeypatch.setattr(soft_nms, 'STEPS', steps)
     for n, num_classes, max_seg_num in ((70, 1, 1000), (70, 3, 10), (150, 12, 60)):
         segments, scores, labels = random_candidates(n, num_classes, seed=n + num_classes)
         results = segment_nms(
@@ -218,15 +217,24 @@ def test_many_equal_candidates():
     assert results[1].tolist() == pytest.approx(sorted(expected, reverse=True), abs=1e-6)
 
 
-def test_single_class_needs_no_square_of_the_candidates(monkeypatch):
-    largest = []
-    table = soft_nms._factor_table
-    monkeypatch.setattr(soft_nms, '_factor_table',
-                        lambda *args: largest.append(table(*args)) or largest[-1])
-    segments, scores, labels = random_candidates(6000, 1)
-    segment_nms(*as_tensors(segments, scores, labels), num_classes=1, max_seg_num=50)
-    # One row of ones comes on top.
-    assert max(t.numel() for t in largest) <= soft_nms.TABLE_SIZE + 6000 < 6000**2 / 30
+def test_single_class_needs_no_square_of_the_candidates():
+    candidates_ = as_tensors(*random_candidates(6000, 1))
+    with LargestTensor() as largest:
+        segment_nms(*candidates_, num_classes=1, max_seg_num=50)
+    assert 6000 <= largest.numel <= 6000 * soft_nms.STEPS < 6000**2 / 30
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes the number of elements of the largest result of any operation."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for value in result if isinstance(result, (tuple, list)) else [result]:
+            if isinstance(value, torch.Tensor):
+                self.numel = max(self.numel, value.numel())
+        return result
 
 
 def reference_cases(golden_dir, seed):

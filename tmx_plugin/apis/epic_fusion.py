@@ -15,8 +15,11 @@ from ..evaluation.functional import round_decimals
 from ..exporters import to_detections
 from ..models.heads.temporal_maxer_head import flatten_levels
 from ..models.task_modules.points import decode_segments
-from ..models.task_modules.postprocess import PostProcessCfg, select_candidates
-from ..models.task_modules.soft_nms import segment_nms
+from ..models.task_modules.postprocess import (
+    PostProcessCfg,
+    select_candidates,
+    suppress_candidates,
+)
 from ..structures.epic import NOUNS_WITHOUT_INSTANCE, NUM_NOUNS, NUM_VERBS
 from ..structures.video_time import VideoTime
 
@@ -98,14 +101,11 @@ def fuse_video(verb_model, noun_model, inputs: Tensor, meta: dict, *, verb_weigh
     candidates = [fuse_points(*level, threshold=cfg.pre_nms_thresh, topk=cfg.pre_nms_topk)
                   for level in levels]
     segments, scores, labels = (torch.cat(column) for column in zip(*candidates))
-    if cfg.min_len is not None:
-        long = segments[:, 1] - segments[:, 0] > cfg.min_len
-        segments, scores, labels = segments[long], scores[long], labels[long]
     # Of the thousands of pairs few occur in a video.
     present, classes = labels.unique(return_inverse=True)
-    segments, scores, classes = segment_nms(
-        segments, scores, classes, num_classes=len(present), **cfg.nms_kwargs())
-    return VideoTime.of(meta).to_seconds(segments), scores, present[classes]
+    segments, scores, classes = suppress_candidates(
+        segments, scores, classes, num_classes=len(present), cfg=cfg, time=VideoTime.of(meta))
+    return segments, scores, present[classes]
 
 
 def official_ids(num_classes: int, target: str, names: Optional[Sequence[str]] = None,

@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from mmaction.registry import MODELS
 from mmengine.config import Config
-from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ..errors import DataError, MissingFileError, MissingPackageError, TmxError
-from ..models.heads.temporal_maxer_head import TIME_KEYS, flatten_levels
+from ..models.heads.temporal_maxer_head import flatten_levels
 from ..models.necks.temporal_maxer_neck import level_lengths
-from ..models.task_modules.postprocess import PostProcessCfg, postprocess_video, require_finite
+from ..models.task_modules.postprocess import PostProcessCfg, predict_video
 from ..utils.files import atomic_write
 
 INPUTS, OUTPUTS = ('features', 'masks'), ('logits', 'segments', 'valid')
@@ -185,10 +184,5 @@ class OnnxLocalizer:
             logits, segments, valid = (torch.from_numpy(found[0]) for found in self.session.run(
                 None, {name: batch[key].numpy() for name, key in zip(INPUTS, ('inputs', 'masks'))}))
             sizes = level_lengths(batch['masks'].shape[1], self.num_levels)
-            meta = {key: sample.metainfo[key] for key in TIME_KEYS}
-            require_finite(logits[valid], segments[valid], sample.metainfo.get('video_id'))
-            segments, scores, labels = postprocess_video(
-                logits[valid], segments[valid], cfg=self.postprocess_cfg,
-                level_lengths=[int(level.sum()) for level in valid.split(sizes)], **meta)
-            sample.pred_instances = InstanceData(segments=segments, scores=scores, labels=labels)
+            predict_video(sample, logits, segments, valid.split(sizes), self.postprocess_cfg)
         return data['data_samples']

@@ -14,13 +14,11 @@ from torch import Tensor, nn
 from ...errors import ConfigError
 from ..common import TemporalConvBlock, time_major_conv
 from ..task_modules.points import Points, decode_segments, pyramid_points
-from ..task_modules.postprocess import PostProcessCfg, postprocess_video, require_finite
+from ..task_modules.postprocess import PostProcessCfg, predict_video
 
 #: Class logits (B, K, T_l), offsets (B, 2, T_l) and masks (B, T_l) of every level.
 HeadOutputs = tuple[list[Tensor], list[Tensor], list[Tensor]]
 
-#: What a data sample's metainfo must say to turn grid positions into seconds.
-TIME_KEYS = ('feature_stride', 'offset_frames', 'fps', 'duration')
 
 
 class LevelScale(nn.Module):
@@ -177,17 +175,10 @@ class TemporalMaxerHead(BaseModule):
         """
         masks = outputs[2]
         points = self.points([level.shape[-1] for level in masks], masks[0].device)
-        logits, offsets, valid = flatten_levels(*outputs)
+        logits, offsets, _ = flatten_levels(*outputs)
         segments = decode_segments(offsets.float(), points)  # (B, N, 2) grid
         for i, sample in enumerate(data_samples):
-            require_finite(logits[i, valid[i]], segments[i, valid[i]],
-                           sample.metainfo.get('video_id'))
-            segments_sec, scores, labels = postprocess_video(
-                logits[i, valid[i]], segments[i, valid[i]], cfg=cfg,
-                level_lengths=[int(level[i].sum()) for level in masks],
-                **{key: sample.metainfo[key] for key in TIME_KEYS})
-            sample.pred_instances = InstanceData(
-                segments=segments_sec, scores=scores, labels=labels)
+            predict_video(sample, logits[i], segments[i], [level[i] for level in masks], cfg)
         return data_samples
 
     def _normalizers(self, num_pos: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from mmengine.structures import InstanceData
 from torch import Tensor
 
-from tmx_plugin.structures.video_time import VideoTime
-
 from ...errors import ConfigError, NotFiniteError
+from ...structures.video_time import VideoTime
 from .soft_nms import METHODS, segment_nms
+
+#: What a data sample's metainfo must say to turn grid positions into seconds.
+TIME_KEYS = ('feature_stride', 'offset_frames', 'fps', 'duration')
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,7 @@ def select_candidates(scores: Tensor,
                       *,
                       pre_nms_thresh: float,
                       pre_nms_topk: int,
-                      level_lengths: Sequence[int] | None = None,
-                      min_len: float | None = None) -> tuple[Tensor, Tensor, Tensor]:
+                      level_lengths: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """The pairs of a point and a class that are worth a suppression.
 
     Args:
@@ -86,7 +88,6 @@ def select_candidates(scores: Tensor,
         pre_nms_topk (int): Largest number of pairs, over all points.
         level_lengths (Sequence[int], optional): Points of each level, in the order of ``scores``;
             if given, ``pre_nms_topk`` holds for each level by itself.
-        min_len (float, optional): Drop, at last, segments that are not longer than this.
 
     Returns:
         tuple[Tensor, Tensor, Tensor]: Segments ``(n, 2)``, scores ``(n,)`` and labels ``(n,)``,
@@ -108,12 +109,7 @@ def select_candidates(scores: Tensor,
         kept.append(pairs + offset)
         offset += len(flat)
     values, pairs = torch.cat(kept_scores), torch.cat(kept)
-    candidates = segments[pairs // num_classes]
-    labels = pairs % num_classes
-    if min_len is not None:
-        long = candidates[:, 1] - candidates[:, 0] > min_len
-        candidates, values, labels = candidates[long], values[long], labels[long]
-    return candidates, values, labels
+    return segments[pairs // num_classes], values, pairs % num_classes
 
 
 def _top_above(scores: Tensor, threshold: float, k: int) -> tuple[Tensor, Tensor]:
@@ -129,27 +125,6 @@ def _top_above(scores: Tensor, threshold: float, k: int) -> tuple[Tensor, Tensor
         pairs = (scores > threshold).nonzero().squeeze(1)
     values, order = scores[pairs].topk(min(k, len(pairs)))
     return values, pairs[order]
-
-
-@torch.no_grad()
-def require_finite(cls_logits: Tensor, segments: Tensor, video: str) -> None:
-    """Stop at a video of which the network makes NaN or infinity: nothing could be detected there.
-
-    Args:
-        cls_logits (Tensor): (N, K).
-        segments (Tensor): (N, 2) in grid steps.
-        video (str): Its name.
-
-    Raises:
-        NotFiniteError: One of them holds such a value.
-    """
-    for name, values in (('class logits', cls_logits), ('segments', segments)):
-        bad = int((~values.isfinite()).sum())
-        if bad:
-            raise NotFiniteError(
-                f'video {video!r}: {bad} of {values.numel()} {name} are NaN or infinite: look for '
-                'such values in the checkpoint, whose training may have diverged, and for very '
-                'large ones in the features')
 
 
 def postprocess_video(cls_logits: Tensor,
@@ -189,9 +164,82 @@ def postprocess_video(cls_logits: Tensor,
         segments_grid.float(),
         pre_nms_thresh=cfg.pre_nms_thresh,
         pre_nms_topk=cfg.pre_nms_topk,
-        level_lengths=level_lengths if cfg.per_level else None,
-        min_len=cfg.min_len)
+        level_lengths=level_lengths if cfg.per_level else None)
+    return suppress_candidates(segments, scores, labels, num_classes=cls_logits.shape[1], cfg=cfg,
+                               time=VideoTime(feature_stride, offset_frames, fps, duration))
+
+
+def suppress_candidates(segments: Tensor, scores: Tensor, labels: Tensor, *, num_classes: int,
+                        cfg: PostProcessCfg, time: VideoTime) -> tuple[Tensor, Tensor, Tensor]:
+    """From candidates to detections: shortest length, NMS, seconds.
+
+    Args:
+        segments (Tensor): ``(n, 2)`` in grid units.
+        scores (Tensor): ``(n,)``.
+        labels (Tensor): ``(n,)`` int64, in ``[0, num_classes)``.
+        num_classes (int): Number of classes.
+        cfg (PostProcessCfg): Settings.
+        time (VideoTime): With ``fps`` and ``duration``.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor]: As of :func:`postprocess_video`.
+
+    Example:
+        >>> segments = torch.tensor([[0., 10.], [0., 9.], [20., 20.01]])
+        >>> suppress_candidates(
+        ...     segments, torch.tensor([.9, .8, .7]), torch.tensor([0, 1, 1]), num_classes=2,
+        ...     cfg=PostProcessCfg(min_len=.05), time=VideoTime(4, 8, fps=10., duration=4.))[0]
+        tensor([[0.8000, 4.0000],
+                [0.8000, 4.0000]])
+    """
+    if cfg.min_len is not None:
+        long = segments[:, 1] - segments[:, 0] > cfg.min_len
+        segments, scores, labels = segments[long], scores[long], labels[long]
     segments, scores, labels = segment_nms(
-        segments, scores, labels, num_classes=cls_logits.shape[1], **cfg.nms_kwargs())
-    segments_sec = VideoTime(feature_stride, offset_frames, fps, duration).to_seconds(segments)
-    return segments_sec, scores, labels
+        segments, scores, labels, num_classes=num_classes, **cfg.nms_kwargs())
+    return time.to_seconds(segments), scores, labels
+
+
+def predict_video(sample, cls_logits: Tensor, segments_grid: Tensor, level_masks: Sequence[Tensor],
+                  cfg: PostProcessCfg) -> None:
+    """Put the detections of one video into its data sample.
+
+    Args:
+        sample (ActionDataSample): Metainfo with ``feature_stride``, ``offset_frames``, ``fps`` and
+            ``duration``; gets ``pred_instances.{segments, scores, labels}``, segments in seconds.
+        cls_logits (Tensor): ``(N, K)`` of the points of all levels, before the sigmoid.
+        segments_grid (Tensor): ``(N, 2)`` decoded start and end in grid units.
+        level_masks (Sequence[Tensor]): ``(T_l,)`` bool of each level, True for valid points.
+        cfg (PostProcessCfg): Settings.
+
+    Raises:
+        NotFiniteError: The network gives NaN or infinity for a valid point.
+    """
+    valid = torch.cat(list(level_masks))
+    logits, segments = cls_logits[valid], segments_grid[valid]
+    require_finite(logits, segments, sample.metainfo.get('video_id'))
+    segments_sec, scores, labels = postprocess_video(
+        logits, segments, cfg=cfg, level_lengths=[int(mask.sum()) for mask in level_masks],
+        **{key: sample.metainfo[key] for key in TIME_KEYS})
+    sample.pred_instances = InstanceData(segments=segments_sec, scores=scores, labels=labels)
+
+
+@torch.no_grad()
+def require_finite(cls_logits: Tensor, segments: Tensor, video: str) -> None:
+    """Stop at a video of which the network makes NaN or infinity: nothing could be detected there.
+
+    Args:
+        cls_logits (Tensor): (N, K).
+        segments (Tensor): (N, 2) in grid steps.
+        video (str): Its name.
+
+    Raises:
+        NotFiniteError: One of them holds such a value.
+    """
+    for name, values in (('class logits', cls_logits), ('segments', segments)):
+        bad = int((~values.isfinite()).sum())
+        if bad:
+            raise NotFiniteError(
+                f'video {video!r}: {bad} of {values.numel()} {name} are NaN or infinite: look for '
+                'such values in the checkpoint, whose training may have diverged, and for very '
+                'large ones in the features')
