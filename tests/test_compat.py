@@ -89,3 +89,40 @@ def test_importlib_metadata_falls_back_on_the_standard_library(python):
     assert out.stdout.strip() == 'True', out.stderr
 
 
+
+
+def test_training_without_find_loader(python):
+    # as in Python 3.14: the optimizer constructor of MMEngine asks for mmcv's operators
+    out = python('import pkgutil\ndel pkgutil.find_loader\nload()\nimport torch\n'
+                 'from mmengine.optim import build_optim_wrapper\n'
+                 'wrapper = build_optim_wrapper(torch.nn.Conv1d(1, 1, 1), dict(\n'
+                 '    optimizer=dict(type="AdamW", lr=1e-3, weight_decay=0.1), paramwise_cfg=dict('
+                 'bias_decay_mult=0.)))\n'
+                 'print(type(wrapper).__name__, pkgutil.find_loader("json") is not None,\n'
+                 '      pkgutil.find_loader("nothing.at.all"))')
+    assert out.stdout.splitlines()[-1] == 'OptimWrapper True None', out.stderr
+
+
+def test_metrics_of_mmaction_without_in1d_and_trapz(python):
+    # as in numpy 2.4
+    out = python('import numpy as np\nfor name in ("in1d", "trapz"):\n'
+                 '    if hasattr(np, name):\n        delattr(np, name)\n'
+                 'getter = np.__dict__.get("__getattr__")\n'
+                 'load()\nprint(np.in1d([[1, 2], [3, 4]], [2, 3]).tolist(),'
+                 ' float(np.trapz([1., 3.], [0., 2.])))\n'
+                 'from mmaction.evaluation.functional import average_recall_at_avg_proposals\n'
+                 'recall = average_recall_at_avg_proposals(\n'
+                 '    {"v": np.array([[0., 1.]])}, {"v": np.array([[0., 1., .9]])}, 1)\n'
+                 'print(recall[-1])')
+    assert out.stdout.splitlines() == ['[False, True, True, False] 4.0', '100.0'], out.stderr
+
+
+def test_environment_is_collected_without_distutils(python):
+    # as in Python 3.12 without setuptools
+    out = python('import importlib.util\nfind = importlib.util.find_spec\n'
+                 'importlib.util.find_spec = lambda name, *rest: None if name == "distutils" '
+                 'else find(name, *rest)\n'
+                 'load()\nimport distutils.errors\n'
+                 'from mmengine.utils.dl_utils import collect_env\n'
+                 'print(hasattr(distutils, "__file__"), "PyTorch" in collect_env())')
+    assert out.stdout.split() == ['False', 'True'], out.stderr

@@ -7,6 +7,7 @@ so :func:`apply` is cheap, may run any number of times, and shrinks as releases 
 """
 import importlib.metadata
 import importlib.util
+import pkgutil
 import sys
 import warnings
 from pathlib import Path
@@ -123,8 +124,65 @@ def keep_optimizer_out_of_compilation() -> None:
         OptimWrapper.update_params = torch.compiler.disable(OptimWrapper.update_params)
 
 
+def restore_find_loader() -> None:
+    """Bring back ``pkgutil.find_loader``, by its successor.
+
+    What: the optimizer constructor calls it as soon as ``paramwise_cfg`` is set, which the
+    schedules here do, and mmcv calls it to look for its operators.
+    Versions: Python >= 3.14 with mmengine 0.10.7 and mmcv 2.1 (onedl-mmengine does without).
+    Why: training would end in an AttributeError before the first step.
+    Link: https://docs.python.org/3/whatsnew/3.14.html#pkgutil
+    """
+    if not hasattr(pkgutil, 'find_loader'):
+        pkgutil.find_loader = _find_loader
+
+
+def _find_loader(fullname: str):
+    try:
+        spec = importlib.util.find_spec(fullname)
+    except ModuleNotFoundError:  # of the parent package
+        return None
+    return spec and spec.loader
+
+
+def restore_numpy_names() -> None:
+    """Bring back ``numpy.in1d`` and ``numpy.trapz``, by their successors.
+
+    What: MMAction2's average recall of ActivityNet and one of its retrieval metrics call them.
+    Versions: numpy >= 2.4 with MMAction2 1.1 and 1.2.
+    Why: nothing here does, but results are compared with those metrics.
+    Link: https://numpy.org/doc/stable/release/2.4.0-notes.html
+    """
+    import numpy
+    if not hasattr(numpy, 'in1d'):
+        numpy.in1d = lambda ar1, ar2, **kwargs: numpy.isin(ar1, ar2, **kwargs).ravel()
+    if not hasattr(numpy, 'trapz'):
+        numpy.trapz = numpy.trapezoid
+
+
+def provide_distutils() -> None:
+    """Put a stand-in where MMEngine imports the one error class of ``distutils`` that it needs.
+
+    What: collecting facts of the environment, at the start of every run, imports
+    ``distutils.errors``.
+    Versions: Python >= 3.12 without setuptools (which brings its own copy).
+    Why a stand-in: the class is only named in an ``except``.
+    Link: https://docs.python.org/3/whatsnew/3.12.html#distutils
+    """
+    if importlib.util.find_spec('distutils') is None:
+        package, errors = ModuleType('distutils'), ModuleType('distutils.errors')
+        package.__path__ = []
+        package.errors = errors
+        errors.DistutilsPlatformError = type('DistutilsPlatformError', (Exception,), {})
+        sys.modules[package.__name__] = package
+        sys.modules[errors.__name__] = errors
+
+
 def apply() -> None:
     """Apply every work-around; safe to call again."""
+    restore_find_loader()  # before mmcv is imported
+    provide_distutils()
+    restore_numpy_names()
     require_mmcv()
     provide_importlib_metadata()
     stub_missing_drn()
