@@ -16,7 +16,14 @@ if (ROOT / 'tmx_plugin').is_dir():
 def parse_args(argv=None):
     from mmengine.config import DictAction
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, or the name of one of this package')
+    parser.add_argument('config', help='config file, or the name of one of this package; with '
+                        '--against also a folder of features')
+    parser.add_argument(
+        '--against', metavar='FOLDER',
+        help='compare the features with those of this folder, of the same videos: correlation, '
+        'scale, offset in time, zeros; says what differs')
+    parser.add_argument('--per-channel', metavar='FILE',
+                        help='with --against: write what was measured of each channel as csv')
     parser.add_argument('--split', choices=('train', 'val', 'test'), help='default: all')
     parser.add_argument('--plot', metavar='FILE',
                         help='picture of durations against regression ranges (.png, .pdf, .svg)')
@@ -50,11 +57,43 @@ def _check(args, console):
         for split, parts in configs.items() for dataset in parts]
 
 
+def _features_folder(args) -> str:
+    """The folder given, or that of the config's test (else first) data set."""
+    if Path(args.config).is_dir():
+        return args.config
+    from tmx_plugin.checker.splits import SPLITS, split_configs
+    from tmx_plugin.engine.launch import read_config
+    from tmx_plugin.errors import ConfigError
+    cfg = read_config(args.config, ROOT, args.cfg_options)
+    parts = list(split_configs(cfg, (args.split,) if args.split else SPLITS).values())
+    prefixes = list((parts[-1][0].get('data_prefix') or {}).values()) if parts else []
+    if len(prefixes) != 1:
+        raise ConfigError(f'{args.config}: its features do not lie in one folder; give the folder '
+                          'instead of the config')
+    return str(Path(parts[-1][0].get('data_root', ''), prefixes[0]))
+
+
+def _compare(args, console) -> int:
+    from tmx_plugin.checker.comparison_output import (
+        compare_folders,
+        print_comparison,
+        write_channels,
+    )
+    comparison = compare_folders(_features_folder(args), args.against)
+    print_comparison(comparison, console)
+    if args.per_channel:
+        write_channels(comparison, args.per_channel)
+        print(f'{args.per_channel} written')
+    return 1 if comparison.findings else 0
+
+
 def run(args) -> int:
     from rich.console import Console
     console = Console()
     if not console.is_terminal:
         console = Console(width=120)
+    if args.against:
+        return _compare(args, console)
     reports = _check(args, console)
     from tmx_plugin.checker.output import plot_durations, print_report
     from tmx_plugin.checker.splits import compare_splits
