@@ -1,4 +1,5 @@
-# make env | demo | test | lint | clean-env. Each may be repeated and does only what is left to do.
+# make env | demo | test | coverage | lint | clean-env. Each may be repeated and does only what is
+# left to do.
 # Works from a path with spaces: every path here is relative to this file's folder.
 # Any Python of tmx_plugin/supported.py does; that of the default stack goes first.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -10,7 +11,7 @@ WORK := work_dirs/demo
 SOURCES := $(shell find tmx_plugin configs tools -type f -not -path '*/__pycache__/*' \
 	-not -path '*/.mim/*') setup.py tmx_command.py pyproject.toml MANIFEST.in model-index.yml dataset-index.yml
 
-.PHONY: env demo test lint clean-env
+.PHONY: env demo test coverage lint clean-env
 .DELETE_ON_ERROR:
 
 env: .venv/.package
@@ -28,6 +29,10 @@ env: .venv/.package
 
 test: env
 	$(BIN)/python -m pytest
+
+# Of the package alone; slow tests run tools in other processes, whose lines do not count.
+coverage: env
+	$(BIN)/python -m pytest --cov=tmx_plugin --cov-report=term:skip-covered --cov-fail-under=92
 
 lint: env
 	$(BIN)/python -m ruff check .

@@ -73,8 +73,8 @@ RAFT = ['torchvision']  # optical flow; has to fit the installed torch
 H5 = ['h5py>=3.0']
 ONNX = ['onnx>=1.14', 'onnxruntime>=1.15']
 TENSORBOARD = ['tensorboard>=2.10']
-TEST = ['pytest>=7.4', 'hypothesis>=6.80', 'psutil', 'label-studio-sdk>=1.0', 'build', 'wheel',
-        'selenium>=4.15',
+TEST = ['pytest>=7.4', 'pytest-cov>=4.0', 'hypothesis>=6.80', 'psutil', 'label-studio-sdk>=1.0',
+        'build', 'wheel', 'selenium>=4.15',
         *MMLITE, *MIM, *VIDEO, *H5, *ONNX, *TENSORBOARD]
 
 setup(

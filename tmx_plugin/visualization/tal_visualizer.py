@@ -19,10 +19,17 @@ class TALVisualizer(Visualizer):
     are those of :class:`mmengine.visualization.Visualizer`.
 
     Example:
-        >>> visualizer = TALVisualizer(
-        ...     vis_backends=[dict(type='LocalVisBackend')], save_dir='outputs')
+        >>> import torch
+        >>> from mmaction.structures import ActionDataSample
+        >>> from mmengine.structures import InstanceData
+        >>> visualizer = TALVisualizer()
         >>> visualizer.dataset_meta = dict(classes=('run', 'jump'))
-        >>> image = visualizer.add_datasample('video_1', data_sample)  # (H, W, 3) uint8 RGB
+        >>> sample = ActionDataSample(metainfo=dict(duration=9.))
+        >>> sample.pred_instances = InstanceData(
+        ...     segments=torch.tensor([[1., 4.]]), scores=torch.tensor([.9]),
+        ...     labels=torch.tensor([1]))
+        >>> visualizer.add_datasample('video_1', sample).shape[2]  # RGB, uint8
+        3
     """
 
     def add_datasample(self, name: str, data_sample: BaseDataElement, *, draw_gt: bool = True,
