@@ -93,12 +93,17 @@ def run(args) -> int:
     device = args.device or get_device()
     if launcher != 'none' and device == 'cuda':
         device = f'cuda:{local_rank}'
-    videos = find_files(args.input)[rank::world_size]
+    found, clashes = find_files(args.input)
+    videos = found[rank::world_size]
     extractor = make_extractor(args, device)
     failed = extract_videos(
         extractor, videos, Path(args.out), overwrite=args.overwrite, show_progress=rank == 0)
+    if rank == 0:
+        for reason in clashes.values():
+            print(f'left out: {reason}', file=sys.stderr)
+        failed += clashes
     if failed:
-        print(f'{len(failed)} of {len(videos)} videos failed: {", ".join(failed)}',
+        print(f'{len(failed)} of {len(videos) + len(clashes)} videos failed: {", ".join(failed)}',
               file=sys.stderr)
     wait_for_all(launcher)
     return int(bool(failed))

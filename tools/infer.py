@@ -54,6 +54,9 @@ def parse_args(argv=None):
                         help='formats to write beside ActivityNet json')
     parser.add_argument('--frame-rate', type=float,
                         help="label-studio: the labelling configuration's frameRate")
+    parser.add_argument('--existing', choices=('merge', 'replace', 'error'), default='merge',
+                        help='predictions of other videos that OUT holds already are kept (merge, '
+                        'the default), dropped, or stop the run')
     parser.add_argument('--timeline', action='store_true', help='draw VIDEO.png')
     parser.add_argument('--clip', action='store_true',
                         help='write VIDEO.preview.mp4, with the current actions on its frames')
@@ -96,7 +99,7 @@ def run(args) -> int:
         args.input, batch_size=args.batch_size, skip_broken=True, score_thr=args.score_thr,
         top_k=args.top_k, only=args.classes, timeline=args.timeline, clip=args.clip,
         vis_out_dir=args.out, vis_score_thr=args.draw_score_thr, out_dir=args.out,
-        formats=args.format, frame_rate=args.frame_rate)
+        formats=args.format, existing=args.existing, frame_rate=args.frame_rate)
     if args.page:
         write_inference_page(result['predictions'], inferencer.classes, args.out,
                              annotations=args.annotations, score_thr=args.draw_score_thr)

@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 
 from tmx_plugin.apis import TALInferencer, inference_localizer, init_localizer
-from tmx_plugin.errors import LaunchError
+from tmx_plugin.errors import ConfigError, DataError, LaunchError
 from tmx_plugin.exporters import read_activitynet
 from tmx_plugin.features.storage import write_features
 
@@ -90,8 +90,29 @@ def test_batches_folders_and_lists_give_the_same(checkpoint, tmp_path):
     for one, other in zip(alone, batched):
         np.testing.assert_allclose([each['segment'] for each in one['actions']],
                                    [each['segment'] for each in other['actions']], atol=1e-3)
-    with pytest.raises(ValueError, match="several inputs would be called \\['a'\\]"):
+    with pytest.raises(ValueError, match="would both be called 'a'"):
         inferencer([tmp_path / 'a.npy', tmp_path / 'a.npy'])
+
+
+def test_a_second_run_into_a_folder_adds_replaces_or_stops(checkpoint, tmp_path):
+    for name in 'ab':
+        write_feature_file(tmp_path / f'{name}.npy')
+    inferencer = TALInferencer(make_config(), checkpoint, 'cpu', show_progress=False)
+    out = tmp_path / 'out'
+
+    def run(name, **options):
+        inferencer(tmp_path / f'{name}.npy', out_dir=out, formats=['csv'], **options)
+        return sorted(read_activitynet(out / 'predictions.json'))
+
+    assert run('a') == ['a']
+    assert run('b') == ['a', 'b']
+    assert {line.split(',')[0] for line in (out / 'predictions.csv').read_text().split()[1:]} == {
+        'a', 'b'}
+    assert run('b', existing='replace') == ['b']
+    with pytest.raises(DataError, match='predictions.json: exists'):
+        run('a', existing='error')
+    with pytest.raises(ConfigError, match="existing must be .* not 'x'"):
+        run('a', existing='x')
 
 
 def test_threshold_top_k_and_classes(checkpoint, tmp_path):

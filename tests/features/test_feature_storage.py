@@ -58,11 +58,12 @@ def test_folder_list_and_file(tmp_path):
     for name in ('b/x.mp4', 'a.MKV', 'notes.md', 'b/y.avi', '.a.17.part.mp4'):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [name for name, _ in find_files(tmp_path)] == ['a', 'b/x', 'b/y']
+    assert [name for name, _ in find_files(tmp_path)[0]] == ['a', 'b/x', 'b/y']
     (tmp_path / 'list.txt').write_text('b/x.mp4\n\n/absent/z.mp4\n')
-    found = find_files(tmp_path / 'list.txt')
+    found, clashes = find_files(tmp_path / 'list.txt')
+    assert not clashes
     assert [name for name, _ in found] == ['x', 'z'] and found[0][1] == tmp_path / 'b/x.mp4'
-    assert find_files(tmp_path / 'notes.md') == [('notes', tmp_path / 'notes.md')]
+    assert find_files(tmp_path / 'notes.md')[0] == [('notes', tmp_path / 'notes.md')]
 
 
 def test_inputs_that_cannot_be_meant(tmp_path):
@@ -70,10 +71,17 @@ def test_inputs_that_cannot_be_meant(tmp_path):
         find_files(tmp_path / 'absent')
     with pytest.raises(FileNotFoundError, match='holds no file ending in .mp4'):
         find_files(tmp_path)
-    (tmp_path / 'a.mp4').touch()
-    (tmp_path / 'a.mkv').touch()
-    with pytest.raises(ValueError, match="would both be called 'a'"):
-        find_files(tmp_path)
+
+
+def test_files_of_one_name_are_left_out_and_the_others_stay(tmp_path):
+    for name in ('a.mp4', 'a.mkv', 'b.mp4', 'c/a.mp4', 'd.mp4', 'd.avi'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found, clashes = find_files(tmp_path)
+    assert [name for name, _ in found] == ['b', 'c/a']
+    assert list(clashes) == ['a', 'd']
+    assert clashes['a'] == (f"{tmp_path / 'a.mkv'} and {tmp_path / 'a.mp4'} would both be called "
+                            "'a'; rename one, or give them separately")
 
 
 def test_rank_comes_from_the_launcher(monkeypatch):

@@ -19,7 +19,7 @@ from ..datasets.feature_io import FEATURE_SUFFIXES
 from ..datasets.released_classes import released_classes
 from ..engine.launch import find_config
 from ..errors import ConfigError, DataError, NotFiniteError
-from ..exporters import export, to_detections
+from ..exporters import add_existing, export, to_detections
 from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.files import file_name
 from ..utils.package_files import CONFIG_ROOT
@@ -70,7 +70,7 @@ class TALInferencer(BaseInferencer):
     preprocess_kwargs: set = {'skip_broken'}
     forward_kwargs: set = {'score_thr', 'top_k', 'only'}
     visualize_kwargs: set = {'timeline', 'clip', 'vis_out_dir', 'vis_score_thr'}
-    postprocess_kwargs: set = {'out_dir', 'formats', 'frame_rate'}
+    postprocess_kwargs: set = {'out_dir', 'formats', 'frame_rate', 'existing'}
 
     def __init__(self,
                  model: Union[str, Path, Config],
@@ -143,13 +143,7 @@ class TALInferencer(BaseInferencer):
     def _inputs_to_list(self, inputs) -> list:
         """Files as (name, path), whatever of file, folder, list of paths or .txt they come in."""
         suffixes = VIDEO_SUFFIXES if self.pipeline.extractor is not None else FEATURE_SUFFIXES
-        if isinstance(inputs, (str, os.PathLike)):
-            return find_files(inputs, suffixes)
-        found = [item for source in inputs for item in find_files(source, suffixes)]
-        names = [name for name, _ in found]
-        repeated = {name for name in names if names.count(name) > 1}
-        if repeated:
-            raise DataError(f'several inputs would be called {sorted(repeated)}')
+        found, self._clashes = find_files(inputs, suffixes)
         return found
 
     def preprocess(self, inputs: list, batch_size: int = 1, skip_broken: bool = False):
@@ -162,7 +156,9 @@ class TALInferencer(BaseInferencer):
                 :attr:`failed` and under ``'failed'`` of the result. The same holds for those that
                 cannot be drawn; their segments are returned and written all the same.
         """
-        self.failed, self._skip_broken = {}, skip_broken
+        if self._clashes and not skip_broken:
+            raise DataError('; '.join(self._clashes.values()))
+        self.failed, self._skip_broken = dict(self._clashes), skip_broken
         return _Batches(self._read(inputs), batch_size, len(inputs), self.collate_fn)
 
     def _read(self, inputs) -> Iterator[dict]:
@@ -277,7 +273,8 @@ class TALInferencer(BaseInferencer):
 
     def postprocess(self, preds: list, visualization: list, return_datasamples: bool = False,
                     out_dir: str = '', formats: Sequence[str] = (),
-                    frame_rate: Optional[float] = None) -> dict[str, Any]:
+                    frame_rate: Optional[float] = None, existing: str = 'merge'
+                    ) -> dict[str, Any]:
         """Name what was found, and write it to files.
 
         Args:
@@ -290,6 +287,9 @@ class TALInferencer(BaseInferencer):
                 :data:`tmx_plugin.exporters.FORMATS`.
             frame_rate (float, optional): ``frameRate`` of the labelling configuration, which the
                 format ``'label-studio'`` counts frames at.
+            existing (str): What becomes of the predictions that ``out_dir`` holds already:
+                ``'merge'`` keeps those of other videos, ``'replace'`` drops them, ``'error'``
+                refuses to write.
 
         Returns:
             dict: ``predictions``, of each video ``video`` (name), ``source`` (path), ``duration``
@@ -300,7 +300,8 @@ class TALInferencer(BaseInferencer):
         predictions = [dict(video=sample.video_id, source=sample.source, duration=sample.duration,
                             actions=self._actions(sample)) for sample in preds]
         if out_dir:
-            detections = {each['video']: each['actions'] for each in predictions}
+            detections = add_existing(
+                {each['video']: each['actions'] for each in predictions}, out_dir, existing)
             for name in dict.fromkeys(['activitynet', *formats]):
                 options = dict(frame_rate=frame_rate) if name == 'label-studio' else {}
                 export(detections, out_dir, name, **options)

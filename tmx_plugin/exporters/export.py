@@ -4,10 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from mmengine.logging import print_log
+
 from tmx_plugin.utils.files import file_name
 
 from ..errors import ConfigError, DataError
-from .activitynet import write_activitynet
+from .activitynet import read_activitynet, write_activitynet
 from .csv_table import write_csv
 from .epic_submission import write_epic_submission
 from .label_studio import write_label_studio
@@ -63,3 +65,31 @@ def export(detections: dict, folder, format: str, name: str = 'predictions', **o
                 f'videos {paths[path]!r} and {video!r} would both be written to {path}')
         paths[path] = video
     return [write(detections[video], path, **options) for path, video in paths.items()]
+
+
+def add_existing(detections: dict, folder, existing: str = 'merge',
+                 name: str = 'predictions') -> dict:
+    """Detections of this run, with those of other videos that an earlier run left in a folder.
+
+    Args:
+        detections (dict): As for :func:`export`.
+        folder (str | Path): Where ``NAME.json`` may be.
+        existing (str): ``'merge'``, ``'replace'`` (nothing is added) or ``'error'``.
+        name (str): Stem of the file.
+
+    Raises:
+        ConfigError: If ``existing`` is none of them.
+        DataError: If the file exists and that is an error, or it cannot be read.
+    """
+    if existing not in ('merge', 'replace', 'error'):
+        raise ConfigError(f"existing must be 'merge', 'replace' or 'error', not {existing!r}")
+    path = Path(folder) / f'{name}.json'
+    if existing == 'replace' or not path.is_file():
+        return detections
+    if existing == 'error':
+        raise DataError(f'{path}: exists; choose another folder, or merge or replace')
+    earlier = read_activitynet(path)
+    kept = {video: found for video, found in earlier.items() if video not in detections}
+    if kept:
+        print_log(f'{path}: keeping the predictions of {len(kept)} other videos', 'current')
+    return {**kept, **detections}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feature files: ``NAME.npy`` and what it is, ``NAME.json``, beside it."""
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,45 +10,51 @@ from ..errors import DataError, MissingFileError
 from ..utils.files import VIDEO_SUFFIXES, atomic_write
 
 
-def find_files(source: str, suffixes: tuple[str, ...] = VIDEO_SUFFIXES) -> list[tuple[str, Path]]:
+def find_files(source, suffixes: tuple[str, ...] = VIDEO_SUFFIXES
+               ) -> tuple[list[tuple[str, Path]], dict[str, str]]:
     """The files meant by a file, a folder (with its sub-folders) or a ``.txt`` list of files.
 
     Args:
-        source (str): A file of any suffix, a folder, or a text file with one path a line;
-            relative paths in it start at its own folder or, failing that, at the current one.
+        source (str | Path | Sequence): A file of any suffix, a folder, or a text file with one
+            path a line; relative paths in it start at its own folder or, failing that, at the
+            current one. Or several of them.
         suffixes (tuple[str]): What to take from a folder.
 
     Returns:
-        list[tuple[str, Path]]: Name (path inside the folder, else file name, without suffix)
-        and path of each. Files of a list need not exist.
+        tuple: Name (path inside the folder, else file name, without suffix) and path of each, of
+        which those of a list need not exist; and, by name, a sentence on the files that are left
+        out because one output would be the other's.
 
     Raises:
         MissingFileError: If ``source`` is not there, or a folder holds no such file.
-        DataError: If two files have the same name, so that one output would be the other's.
     """
-    root = Path(source)
+    sources = [source] if isinstance(source, (str, os.PathLike)) else source
+    paths_by_name: dict[str, list[Path]] = {}
+    for each in sources:
+        for name, path in dict.fromkeys(_candidates(Path(each), suffixes)):
+            paths_by_name.setdefault(name, []).append(path)
+    return ([(name, paths[0]) for name, paths in paths_by_name.items() if len(paths) == 1],
+            {name: f'{" and ".join(map(str, paths))} would both be called {name!r}; rename one, or '
+                   'give them separately'
+             for name, paths in paths_by_name.items() if len(paths) > 1})
+
+
+def _candidates(root: Path, suffixes: tuple[str, ...]) -> list[tuple[str, Path]]:
     if root.is_dir():
         paths = sorted(path for path in root.rglob('*')
                        if path.suffix.lower() in suffixes and path.is_file()
                        and not path.name.startswith('.'))  # nor what a killed process left
         if not paths:
             raise MissingFileError(f'{root}: holds no file ending in {", ".join(suffixes)}')
-        found = [(path.relative_to(root).with_suffix('').as_posix(), path) for path in paths]
-    elif not root.is_file():
+        return [(path.relative_to(root).with_suffix('').as_posix(), path) for path in paths]
+    if not root.is_file():
         raise MissingFileError(f'{root}: no such file or folder')
-    elif root.suffix == '.txt':
+    if root.suffix == '.txt':
         lines = [line.strip() for line in root.read_text(encoding='utf-8').splitlines()]
         paths = [root.parent / line if (root.parent / line).is_file() else Path(line)
                  for line in lines if line]
-        found = [(path.stem, path) for path in paths]
-    else:
-        found = [(root.stem, root)]
-    seen = {}
-    for name, path in found:
-        if seen.setdefault(name, path) != path:
-            raise DataError(f'{seen[name]} and {path} would both be called {name!r}; rename '
-                            'one, or give them separately')
-    return list(dict(found).items())
+        return [(path.stem, path) for path in paths]
+    return [(root.stem, root)]
 
 
 def write_features(path: Path, features: np.ndarray, info: dict) -> None:
