@@ -36,7 +36,7 @@ def test_nothing_is_required_that_would_overwrite_a_fork(repo):
     assert 'mmaction2' in required and not re.search(r"'(mmengine|mmcv)", required)
 
 
-@pytest.mark.parametrize(('arguments', 'words'), [
+@pytest.mark.parametrize('arguments, words', [
     (('default', 'torch'), 'torch=='), (('default', 'python'), '3.'),
     (('newest', 'no_deps'), 'mmcv-lite==')])
 def test_shell_scripts_can_ask(repo, arguments, words):

@@ -68,7 +68,7 @@ def test_activitynet_broken_files(tmp_path, text, message):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = write_activitynet({}, tmp_path / 'p.json')
     bad = {'v': [dict(label='x', score=float('nan'), segment=[0, 1])]}
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match='JSON compliant'):
         write_activitynet(bad, path)
     assert read_activitynet(path) == {} and list(tmp_path.iterdir()) == [path]
 

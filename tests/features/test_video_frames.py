@@ -138,7 +138,7 @@ def test_same_pixels_as_ffmpeg(shared_data):
 
 
 @needs_ffmpeg
-@pytest.mark.parametrize(('name', 'options'), [
+@pytest.mark.parametrize('name, options', [
     ('a.mp4', H264), ('a.mov', H264), ('a.mkv', H264), ('a.ts', H264), ('a.flv', H264),
     ('a.avi', ('-c:v', 'mpeg4', '-bf', '2')), ('a.mpg', ('-c:v', 'mpeg2video', '-bf', '2')),
     ('a.webm', ('-c:v', 'libvpx-vp9', '-cpu-used', '8', '-deadline', 'realtime')),

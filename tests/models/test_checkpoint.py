@@ -211,7 +211,7 @@ def test_other_files(content, tmp_path):
         load_checkpoint_file(path)
 
 
-@pytest.mark.parametrize(('content', 'found'), [
+@pytest.mark.parametrize('content, found', [
     (dict(epoch=3), "the keys .'epoch'"), (dict(state_dict=None), "the keys .'state_dict'"),
     (dict(state_dict=[torch.ones(1)]), "the keys .'state_dict'"), ([1, 2], 'a list'),
     ({1: torch.ones(1)}, "the keys .'1'"), ({}, 'the keys')])
@@ -225,7 +225,7 @@ def test_file_that_is_not_there(tmp_path):
         load_checkpoint_file(tmp_path / 'f.pth')
 
 
-@pytest.mark.parametrize(('name', 'parameters'), [
+@pytest.mark.parametrize('name, parameters', [
     ('thumos_i3d', 7_117_852), ('multithumos_i3d', 7_980_617), ('multithumos_i3d_rgb', 6_407_753),
     ('epic_kitchens_slowfast_noun', 7_930_669), ('epic_kitchens_slowfast_verb', 7_635_561)])
 def test_number_of_parameters(name, parameters, repo):

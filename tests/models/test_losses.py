@@ -48,7 +48,7 @@ def test_point_weights():
     torch.testing.assert_close(SnippetFocalLoss()(logits, targets, weight), expected)
 
 
-@pytest.mark.parametrize(('pred', 'target', 'expected'), [
+@pytest.mark.parametrize('pred, target, expected', [
     ((0, 10), (0, 10), 1.),
     ((0, 10), (5, 15), 5 / 15 - (5 / 15)**2),  # inter 5, union 15, hull 15, centres 5 apart
     ((0, 2), (8, 10), 0 - (8 / 10)**2),  # apart

@@ -126,7 +126,7 @@ def test_gradient_of_a_large_weight_is_that_of_a_small_one(monkeypatch):
     assert len(copies) == 2
 
 
-@pytest.mark.parametrize(('first', 'expected'), [(.5, 'first'), (.9, 'last'), (2., 'last')])
+@pytest.mark.parametrize('first, expected', [(.5, 'first'), (.9, 'last'), (2., 'last')])
 def test_layout_is_measured_once_and_only_without_gradients(monkeypatch, first, expected):
     measured = []
 

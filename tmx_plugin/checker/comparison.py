@@ -146,8 +146,10 @@ def _compare_stream(pairs, span, spans, ratio: Fraction) -> StreamComparison:
 
 
 def _resample(features: np.ndarray, ratio: Fraction) -> np.ndarray:
-    """Features as they would be with ``ratio`` times fewer of them: every step is that of the
-    reference, values between are interpolated linearly."""
+    """Features as they would be with ``ratio`` times fewer of them.
+
+    Every step is that of the reference, values between are interpolated linearly.
+    """
     if ratio == 1:
         return features
     positions = np.arange(0, len(features) - 1 + 1e-9, float(ratio))

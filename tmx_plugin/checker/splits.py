@@ -90,6 +90,7 @@ class SplitReport:
     findings: list = field(default_factory=list)
 
     def add(self, level, check, message, items=()):
+        """Note a finding."""
         self.findings.append(Finding(level, check, str(message), list(items)))
 
 

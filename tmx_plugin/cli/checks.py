@@ -35,6 +35,7 @@ FEATURES = [
 
 
 def main(argv=None) -> int:
+    """Print what the head of this file says."""
     argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)

@@ -18,6 +18,7 @@ ANNOTATIONS = Path('data/synthetic/annotations/synthetic.json')
 
 
 def parse_args(argv=None):
+    """Arguments of the command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', nargs='?', default='tmx_demo',
@@ -44,6 +45,7 @@ def step(folder: Path, *arguments: str) -> None:
 
 
 def main(argv=None) -> int:
+    """Make the data, train, test and draw."""
     args = parse_args(argv)
     folder, work = Path(args.folder), Path('work')
     try:

@@ -131,16 +131,7 @@ def _parse_video(path, name: str, entry) -> VideoAnnotation:
         value = entry.get(key)
         if value is not None and not (_is_positive(value) and value >= least):
             fail(f'a positive number as "{key}", if any', value)
-    items = entry.get('annotations', [])
-    if not isinstance(items, list):
-        fail('a list as "annotations"', items)
-    for item in items:
-        if not isinstance(item, dict) or not isinstance(item.get('label'), str):
-            fail('annotations with a string as "label"', item)
-        segment = item.get('segment')
-        if (not isinstance(segment, list) or len(segment) != 2
-                or not all(is_finite(x) and x >= 0 for x in segment)):
-            fail('a "segment" of two finite, non-negative times [start, end] in seconds', item)
+    items = _checked_segments(entry.get('annotations', []), fail)
     frame, fps = entry.get('frame'), entry.get('fps')
     return VideoAnnotation(
         video_id=name,
@@ -150,6 +141,20 @@ def _parse_video(path, name: str, entry) -> VideoAnnotation:
         fps=None if fps is None else float(fps),
         segments_sec=np.array([x['segment'] for x in items], dtype=np.float64).reshape(-1, 2),
         labels=tuple(x['label'] for x in items))
+
+
+def _checked_segments(items, fail) -> list:
+    """The annotations of a video, whose labels and segments are as they have to be."""
+    if not isinstance(items, list):
+        fail('a list as "annotations"', items)
+    for item in items:
+        if not isinstance(item, dict) or not isinstance(item.get('label'), str):
+            fail('annotations with a string as "label"', item)
+        segment = item.get('segment')
+        if (not isinstance(segment, list) or len(segment) != 2
+                or not all(is_finite(x) and x >= 0 for x in segment)):
+            fail('a "segment" of two finite, non-negative times [start, end] in seconds', item)
+    return items
 
 
 def _is_positive(value) -> bool:

@@ -31,6 +31,7 @@ class Thumos14Dataset(TALDataset):
         super().__init__(feature_stride=feature_stride, offset_frames=offset_frames, **kwargs)
 
     def match_subset(self, available: set) -> list:
+        """Take 'test' for the validation subset where the file has none of that name."""
         names = {canonical_subset(name) for name in available}
         if 'test' not in names:
             meaning = {'test': 'validation'}

@@ -50,6 +50,7 @@ class _ComputedFlow:
         return lambda frames: code_flow(self.between(frames))
 
     def between(self, frames: np.ndarray) -> np.ndarray:
+        """See the base class."""
         """Flow ``(n, H, W, 2)`` float32 in pixels of frames ``(n + 1, H, W, 3)`` uint8 RGB."""
         raise NotImplementedError
 
@@ -103,6 +104,7 @@ class RaftFlow(_ComputedFlow):
 
     @torch.no_grad()
     def between(self, frames: np.ndarray) -> np.ndarray:
+        """See the base class."""
         images = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
         height, width = images.shape[2:]
         images = F.pad(images, (0, -width % 8, 0, -height % 8), mode='replicate')

@@ -40,6 +40,7 @@ class PlainArray(np.ndarray):
     """Stands in for an array that is being reconstructed from a file."""
 
     def __new__(cls, subtype=None, shape=(0,), code=b'b') -> 'PlainArray':
+        """Make an empty array."""
         return super().__new__(cls, (0,), np.int8)
 
     def __setstate__(self, state) -> None:

@@ -43,7 +43,7 @@ def read_json(path):
             else repr(text[error.pos:error.pos + 20])
         raise FormatError(path, f'json ({error.msg} at line {error.lineno}, column '
                           f'{error.colno})', found) from error
-    except _DuplicateKey as error:
+    except _DuplicateKeyError as error:
         raise FormatError(path, 'each key once in an object', f'{str(error)!r} twice') from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, deep nesting
         raise FormatError(path, 'json', error) from error
@@ -64,7 +64,7 @@ def is_finite(value) -> bool:
         return False
 
 
-class _DuplicateKey(Exception):
+class _DuplicateKeyError(Exception):
     pass
 
 
@@ -72,5 +72,5 @@ def _unique(pairs):
     items = dict(pairs)
     if len(items) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _DuplicateKey(next(name for name in names if names.count(name) > 1))
+        raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
     return items

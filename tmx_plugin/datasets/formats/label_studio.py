@@ -10,6 +10,7 @@ from collections import Counter
 from urllib.parse import unquote
 
 from ...errors import FormatError
+from ...utils.names import some
 from ...utils.text_files import is_finite, read_json
 from .document import AnnotationDocument, positive
 from .files import video_name
@@ -45,18 +46,8 @@ def read_label_studio(sources, *, videos, fps=None, classes=None, split=None, pr
     if fps is not None:
         fps = positive(fps, 'the frame rate of the labelling configuration (--fps)', sources[0],
                        None)
-    document, tasks, skipped = AnnotationDocument(), {}, []
-    for path in sources:
-        for name, task in _tasks(path):
-            if name in tasks:
-                raise FormatError(path, 'one task a video', 'two', name)
-            result = _result(task, path, name, predictions)
-            if result is None:
-                skipped.append(name)
-            else:
-                tasks[name] = (path, result)
-    if not tasks:
-        raise FormatError(sources[0], 'at least one task with an annotation', 'none')
+    document = AnnotationDocument()
+    tasks, skipped = _results(sources, predictions)
     subset_by_video = (split or random_split)(list(tasks))
     others: Counter = Counter()
     for name, (path, result) in tasks.items():
@@ -70,17 +61,35 @@ def read_label_studio(sources, *, videos, fps=None, classes=None, split=None, pr
                 _add_seconds(document, name, item, path, on_reversed)
             else:
                 others[str(kind)] += 1
-    told = ', '.join(f'{count} of type {kind!r}' for kind, count in others.items())
-    if others and not any(video['annotations'] for video in document.database.values()):
-        raise FormatError(sources[0], f'results of type {TYPE}, {" or ".join(SECONDS_TYPES)}',
-                          f'only {told}')
-    document.set_classes(classes, sources[0])
     if others:
+        told = ', '.join(f'{count} of type {kind!r}' for kind, count in others.items())
+        if not any(video['annotations'] for video in document.database.values()):
+            raise FormatError(sources[0], f'results of type {TYPE}, {" or ".join(SECONDS_TYPES)}',
+                              f'only {told}')
         document.notes.append(f'results that are no segments were left out: {told}')
     if skipped:
         document.notes.append(f'{len(skipped)} tasks without an annotation were skipped: '
-                              + ', '.join(skipped[:5]) + (', ...' if len(skipped) > 5 else ''))
+                              + some(skipped, 5))
+    document.set_classes(classes, sources[0])
     return document
+
+
+def _results(sources, predictions: bool) -> tuple[dict, list]:
+    """Path and results by video, and the videos without an annotation."""
+    tasks: dict = {}
+    skipped = []
+    for path in sources:
+        for name, task in _tasks(path):
+            if name in tasks:
+                raise FormatError(path, 'one task a video', 'two', name)
+            result = _result(task, path, name, predictions)
+            if result is None:
+                skipped.append(name)
+            else:
+                tasks[name] = (path, result)
+    if not tasks:
+        raise FormatError(sources[0], 'at least one task with an annotation', 'none')
+    return tasks, skipped
 
 
 def _tasks(path):

@@ -34,6 +34,7 @@ class PackTALInputs(BaseTransform):
         self.meta_keys = tuple(meta_keys)
 
     def transform(self, results: dict) -> dict:
+        """See the class."""
         sample = ActionDataSample()
         if 'segments_grid' in results:
             sample.gt_instances = InstanceData(

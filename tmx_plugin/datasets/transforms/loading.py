@@ -36,6 +36,7 @@ class LoadFeatures(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
+        """See the class."""
         cache = results.get('feature_cache') or {}
         stride = results.get('sample_stride', 1)
         video, check = results['video_id'], results.get('value_check') or ValueCheck()

@@ -25,6 +25,7 @@ class SegmentsToGrid(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
+        """See the class."""
         time = VideoTime.of(results)
         frames = time.to_frames(results['segments_sec'])
         grid = time.to_grid(frames)
@@ -78,6 +79,7 @@ class RandomTruncation(BaseTransform):
         self.max_tries = max_tries
 
     def transform(self, results: dict) -> dict:
+        """See the class."""
         total, rng = results['feat_len'], results['rng']
         length = self._draw_length(total, rng)
         if length == total:

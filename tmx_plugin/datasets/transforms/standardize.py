@@ -37,6 +37,7 @@ class StandardizeFeatures(BaseTransform):
         self.mean, self.std = read_statistics(stats)
 
     def transform(self, results: dict) -> dict:
+        """See the class."""
         feats = results['feats']
         total = sum(feat.shape[1] for feat in feats)
         if total != len(self.mean):

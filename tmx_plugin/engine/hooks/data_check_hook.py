@@ -24,12 +24,15 @@ class DataCheckHook(Hook):
     priority = 'VERY_HIGH'
 
     def before_train(self, runner) -> None:
+        """Compare the data of the training with the model."""
         self._check(runner, runner.train_dataloader)
 
     def before_val(self, runner) -> None:
+        """Compare the data of the validation with the model."""
         self._check(runner, runner.val_dataloader)
 
     def before_test(self, runner) -> None:
+        """Compare the data of the test with the model."""
         self._check(runner, runner.test_dataloader)
 
     @staticmethod

@@ -43,6 +43,7 @@ class FiniteHook(Hook):
             self._handle = optimizer.register_step_pre_hook(check)
 
     def after_train(self, runner) -> None:
+        """Stop watching."""
         if self._handle is not None:
             self._handle.remove()
             self._handle = None

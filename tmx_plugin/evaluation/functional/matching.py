@@ -97,7 +97,7 @@ class GroundTruthIndex:
                 np.minimum(last, self.group_start[group + 1]))
 
     def pairs(self, first, counts, starts, ends):
-        """tIoU of each detection with its ``counts`` ground truths from ``first`` on.
+        """Overlap (tIoU) of each detection with its ``counts`` ground truths from ``first`` on.
 
         Returns:
             tuple: detection (P,), ground truth (P,), tIoU (P,) float64; by detection, ascending.

@@ -111,6 +111,7 @@ class SlidingBackbone(BaseModule):
 
     @property
     def device(self) -> torch.device:
+        """Where the recognizer is."""
         return self._anchor.device
 
     def describe_clips(self, clips: Tensor) -> Tensor:
@@ -245,6 +246,7 @@ class ClipBackbone(SlidingBackbone):
         self.train(self.training)
 
     def init_weights(self) -> None:
+        """Initialize, and load the checkpoint if one is given."""
         super().init_weights()
         if self.checkpoint is not None:
             self.load_checkpoint()
