@@ -38,9 +38,10 @@ class ScoreCurve(NamedTuple):
         return {name: float(values[point]) for name, values in zip(self._fields, self)}
 
     def thin(self, max_points: int) -> 'ScoreCurve':
-        """At most ``max_points`` of the points, evenly spread, both ends among them."""
+        """At most ``max_points`` of the points, dense at high scores; both ends among them."""
         count = len(self.threshold)
-        keep = np.unique(np.linspace(0, count - 1, min(count, max_points)).round().astype(int))
+        steps = np.geomspace(1, count, min(count, max_points)) if count else np.empty(0)
+        keep = np.unique(steps.round().astype(int)) - 1
         return ScoreCurve(*(values[keep] for values in self))
 
 
