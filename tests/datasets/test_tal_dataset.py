@@ -224,6 +224,15 @@ def test_missing_features(root):
         build(root)
 
 
+def test_other_names_of_feature_files_are_suggested(root):
+    for name in 'abc':
+        (root / 'features' / f'{name}.npy').rename(root / 'features' / f'v_{name}_rgb.npy')
+    with pytest.raises(FileNotFoundError, match="v_a_rgb.npy exists: try feature_prefix='v_', "
+                                                "feature_suffix='_rgb.npy'"):
+        build(root)
+    build(root, feature_prefix='v_', feature_suffix='_rgb.npy')
+
+
 def test_width_differs(root):
     np.save(root / 'features' / 'b.npy', np.zeros((20, 4), np.float32))
     with pytest.raises(DataError, match=r"b.npy: video 'b': expected 3 channels as in .*a.npy, "

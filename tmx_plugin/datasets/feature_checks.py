@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be said of feature files without reading them."""
+import os
+from pathlib import Path
+
 from ..errors import DataError
-from .feature_io import peek_shape
+from .feature_io import FEATURE_SUFFIXES, peek_shape
 from .side_file import side_file_conflicts
 
 
@@ -50,3 +53,24 @@ def peek_sizes(data_list: list, *, layout: str, sample_stride: int) -> tuple:
             widths[video] = widths.get(video, 0) + width
     lengths = {video: -(-max(found) // sample_stride) for video, found in file_lengths.items()}
     return lengths, widths, file_lengths
+
+
+def name_hint(absent: dict) -> str:
+    """What file names in the folder have around the video's name, where one text does for all.
+
+    Args:
+        absent (dict[str, str]): Path of the absent feature file, by video.
+
+    Returns:
+        str: A sentence with a blank behind it, or ''.
+    """
+    video, path = next(iter(absent.items()))
+    folder = Path(path).parent
+    names = [entry.name for entry in os.scandir(folder)] if folder.is_dir() else []
+    base = Path(video).name
+    for name in sorted(names, key=len):
+        before, found, after = name.partition(base)
+        if found and Path(name).suffix in FEATURE_SUFFIXES:
+            return f'{folder / name} exists: try feature_prefix={before!r}, ' \
+                f'feature_suffix={after!r}. '
+    return ''

@@ -32,7 +32,7 @@ from .checks import (
     stream_findings,
     width_findings,
 )
-from .feature_checks import check_side_files, peek_sizes
+from .feature_checks import check_side_files, name_hint, peek_sizes
 from .feature_io import read_features
 from .feature_values import CHOICES, ValueCheck
 
@@ -272,7 +272,8 @@ class TALDataset(BaseDataset):
         if self.missing == 'error':
             files = some([f'{path} (video {name!r})' for name, path in absent.items()])
             raise MissingFileError(
-                f'{self.ann_file}: the features of {count} are not there: {files}. {self.HINT} '
+                f'{self.ann_file}: the features of {count} are not there: {files}. '
+                f'{name_hint(absent)}{self.HINT} '
                 "Or set missing='skip' to go on without these videos.")
         print_log(f'Going on without {count}, whose features are not there: '
                   f'{", ".join(absent)}', 'current', logging.WARNING)
