@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from ..engine.settings import require_valid
 from ..models.checkpoint import apply_norm_eps, load_checkpoint_file, to_plugin_checkpoint
 
 
@@ -30,6 +31,7 @@ def init_localizer(config: Union[str, Path, Config],
         that the checkpoint was trained with, where it says so.
 
     Raises:
+        ConfigError: Settings of the model or of the data set for testing are wrong.
         MissingFileError: There is no such config or checkpoint.
         CheckpointError: The file cannot be read safely or holds no weights.
         CheckpointMismatchError: The checkpoint is for another model; nothing was loaded.
@@ -39,6 +41,7 @@ def init_localizer(config: Union[str, Path, Config],
     if cfg_options:
         config.merge_from_dict(cfg_options)
     init_default_scope(config.get('default_scope', 'mmaction'))
+    require_valid(config, ('model', 'test_dataloader.dataset'))
     model = MODELS.build(config.model)
     model.dataset_meta = {}
     if checkpoint is not None:

@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from ..errors import ConfigError, LaunchError, TmxError
 from ..utils.files import WriteError, write_error
 from ..utils.memory import keep_freed_memory
+from .settings import require_valid
 from .work_dir import checkpoints, lock
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
@@ -157,7 +158,12 @@ def use_mixed_precision(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the runner of a config, on whatever devices there are."""
+    """Build the runner of a config, on whatever devices there are.
+
+    Raises:
+        ConfigError: Settings are wrong; the message lists all of them.
+    """
+    require_valid(cfg)
     prepare_cpu(cfg)
     if not torch.cuda.is_available():
         keep_freed_memory()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check all data that a configuration reads, and say what is wrong and what would fit.
+"""Check a configuration and all data that it reads, and say what is wrong and what would fit.
+
+Settings come first, and need no data; wrong ones are listed, and the data are not looked at.
 
 Exit status: 0 nothing is wrong (there may be warnings), 1 problems were found, 2 the check could
 not run.
@@ -24,6 +26,7 @@ def parse_args(argv=None):
         'scale, offset in time, zeros; says what differs')
     parser.add_argument('--per-channel', metavar='FILE',
                         help='with --against: write what was measured of each channel as csv')
+    parser.add_argument('--settings', action='store_true', help='check the settings alone')
     parser.add_argument('--split', choices=('train', 'val', 'test'), help='default: all')
     parser.add_argument('--plot', metavar='FILE',
                         help='picture of durations against regression ranges (.png, .pdf, .svg)')
@@ -38,13 +41,11 @@ def parse_args(argv=None):
     return parser.parse_args(argv)
 
 
-def _check(args, console):
+def _check(args, cfg, console):
     from rich.progress import track
 
     from tmx_plugin.checker.splits import SPLITS, ModelFacts, check_split, split_configs
-    from tmx_plugin.engine.launch import read_config
     from tmx_plugin.errors import ConfigError
-    cfg = read_config(args.config, ROOT, args.cfg_options)
     splits = (args.split,) if args.split else SPLITS
     configs = split_configs(cfg, splits)
     if not configs:
@@ -94,7 +95,15 @@ def run(args) -> int:
         console = Console(width=120)
     if args.against:
         return _compare(args, console)
-    reports = _check(args, console)
+    from tmx_plugin.engine.launch import read_config
+    from tmx_plugin.engine.settings import config_faults
+    cfg = read_config(args.config, ROOT, args.cfg_options)
+    faults = config_faults(cfg)
+    if faults or args.settings:
+        print('\n'.join([*faults, f'{len(faults) or "no"} wrong setting'
+                         f'{"" if len(faults) == 1 else "s"} found']))
+        return int(bool(faults))
+    reports = _check(args, cfg, console)
     from tmx_plugin.checker.output import plot_durations, print_report
     from tmx_plugin.checker.splits import compare_splits
     across = compare_splits(reports)

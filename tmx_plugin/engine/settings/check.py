@@ -28,14 +28,15 @@ _LISTS = {'pipeline', 'datasets', 'vis_backends', 'custom_hooks', 'param_schedul
           'val_evaluator', 'test_evaluator'}
 
 
-def require_valid(cfg, name='the config') -> None:
+def require_valid(cfg, parts: tuple = ('', )) -> None:
     """Raise a ConfigError that lists all faults of a config, if it has any.
 
     Args:
         cfg (Config): The config.
-        name (str | Path): What the message calls it.
+        parts (tuple[str]): Beginnings of the paths that matter; by default all do.
     """
-    faults = config_faults(cfg)
+    faults = [fault for fault in config_faults(cfg) if fault.startswith(parts)]
+    name = getattr(cfg, 'filename', None) or 'the config'
     if faults:
         raise ConfigError(f'{name} has {len(faults)} wrong setting{"s" * (len(faults) > 1)}:\n  '
                           + '\n  '.join(faults))
