@@ -44,6 +44,21 @@ def load_tool(repo: Path, name: str):
     return tool
 
 
+def write_config(folder: Path, repo: Path) -> Path:
+    """The config ``tiny.py`` in a folder."""
+    bases = ', '.join(repr(str(repo / 'configs/_base_' / f'{name}.py')) for name in BASES)
+    config = folder / 'tiny.py'
+    config.write_text(CONFIG.format(bases=bases, root=str(folder)))
+    return config
+
+
+@pytest.fixture(scope='session')
+def tiny_settings(tmp_path_factory, repo):
+    """The config, to be copied before it is changed."""
+    from mmengine.config import Config
+    return Config.fromfile(write_config(tmp_path_factory.mktemp('settings'), repo))
+
+
 @pytest.fixture
 def tiny(tmp_path, repo):
     """``root``, ``config`` (paths), and ``tool(NAME)``, which loads a tool."""
@@ -54,8 +69,5 @@ def tiny(tmp_path, repo):
         database[f'v{i}'] = dict(subset=subset, duration=15.5, fps=8, annotations=[
             dict(label='run', segment=[1, 4]), dict(label='jump', segment=[5 + i, 8 + i])])
     (tmp_path / 'a.json').write_text(json.dumps(dict(database=database)))
-    bases = ', '.join(repr(str(repo / 'configs/_base_' / f'{name}.py')) for name in BASES)
-    config = tmp_path / 'tiny.py'
-    config.write_text(CONFIG.format(bases=bases, root=str(tmp_path)))
-    return SimpleNamespace(root=tmp_path, config=config,
+    return SimpleNamespace(root=tmp_path, config=write_config(tmp_path, repo),
                            tool=lambda name: load_tool(repo, name))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wrong settings: all of them named at once, with what was expected, before anything is built."""
-import json
+import copy
 
 import pytest
 from mmengine.config import Config
@@ -18,9 +18,9 @@ UNKNOWN, REGISTERED = 'found an unknown name', 'expected the name of a registere
 WRONG = [
     # names
     ('model.nek', {}, f"expected an argument of TemporalMaxer, {UNKNOWN}; did you mean 'neck'?"),
-    ('model.type', 'TemporalMaxxer', f"{REGISTERED}'TemporalMaxxer'; did you mean 'TemporalMaxer'?"),
+    ('model.type', 'TemporalMaxxer', f"{REGISTERED}'TemporalMaxxer'; did you mean "
+     "'TemporalMaxer'?"),
     ('model.type', 3, f'{REGISTERED}3'),
-    ('model.neck.type', 'os.system', None),
     ('model.neck.type', 'TemporalMaxerNek',
      f"{REGISTERED}'TemporalMaxerNek'; did you mean 'TemporalMaxerNeck'?"),
     ('model.neck.out_chanels', 8, f"expected an argument of TemporalMaxerNeck, {UNKNOWN}; did you "
@@ -87,7 +87,6 @@ WRONG = [
           ('pre_nms_topk', 'a whole number of at least 1', (0, NAN)))
       for value in values),
     ('model.test_cfg.multiclass', 'yes', "expected True or False, found 'yes'"),
-    ('model.data_preprocessor.pad_to', 16, None),
     # data
     *((f'train_dataloader.{key}', value, f'expected {expected}, found {value!r}')
       for key, expected, values in (
@@ -106,8 +105,8 @@ WRONG = [
      'least 0 or None, found (6, 0)'),
     (f'{DATASET}.metainfo', dict(classes=['a']), '.classes: expected 2 names as '
      'model.head.num_classes, found 1'),
-    ('val_evaluator.tiou_thresholds', [0.5, 1.5], 'expected a list, at least one of a finite number '
-     'above 0 and up to 1, found [0.5, 1.5]'),
+    ('val_evaluator.tiou_thresholds', [0.5, 1.5], 'expected a list, at least one of a finite '
+     'number above 0 and up to 1, found [0.5, 1.5]'),
     ('val_evaluator.tiou_thresholds', [], 'expected a list, at least one of a finite number above '
      '0 and up to 1, found []'),
     # schedule
@@ -129,22 +128,123 @@ WRONG = [
     ('randomness.seed', -1, 'expected a whole number from 0 to 4294967295 or None, found -1'),
     ('randomness.seed', 2**32, 'expected a whole number from 0 to 4294967295 or None, found '
      '4294967296'),
-    ('param_scheduler', [dict(type='LinearLR', start_factor=2., begin=5, end=5)], None),
     ('optim_wrapper', None, 'expected a value, since train_dataloader and train_cfg and '
      'optim_wrapper go together, found none'),
     ('model', None, 'expected a dict with the type of the model, found None'),
 ]
 
 
-@pytest.fixture(scope='module')
-def tiny_config(tmp_path_factory, repo):
-    from conftest import CONFIG
-    raise AssertionError(CONFIG, repo)
+def changed(settings, path, value):
+    """A copy of a config with one setting of another value."""
+    cfg = Config(copy.deepcopy(settings._cfg_dict))
+    *parents, last = path.split('.')
+    part = cfg
+    for key in parents:
+        if key not in part:
+            part[key] = {}
+        part = part[key]
+    part[last] = value
+    return cfg
+
+
+def test_the_configs_are_right(repo, tiny_settings):
+    for path in sorted((repo / 'configs/temporalmaxer').glob('*.py')):
+        assert config_faults(Config.fromfile(path), safe=True) == []
+    assert config_faults(tiny_settings) == []
 
 
 @pytest.mark.parametrize('path, value, words', WRONG, ids=[
     f'{path}={value}'[:60] for path, value, _ in WRONG])
-def test_wrong_settings_are_named(tiny_config, path, value, words):
-    cfg = Config(json.loads('{}'))
-    cfg.merge_from_dict(tiny_config)
-    raise AssertionError(path, value, words)
+def test_wrong_settings_are_named(tiny_settings, path, value, words):
+    faults = config_faults(changed(tiny_settings, path, value))
+    colon = '' if words.startswith(('.', '[')) else ': '
+    assert f'{path}{colon}{words}' in faults
+
+
+def test_what_does_not_fit_together(tiny_settings):
+    cfg = changed(tiny_settings, 'model.data_preprocessor.pad_to', 16)
+    assert config_faults(cfg) == [
+        'train_dataloader.dataset.pipeline[2].max_seq_len: expected at most 16 as '
+        'model.data_preprocessor.pad_to, found 32']
+    cfg = changed(tiny_settings, 'param_scheduler',
+                  [dict(type='LinearLR', start_factor=2., begin=5, end=5)])
+    assert config_faults(cfg) == [
+        'param_scheduler[0].start_factor: expected a finite number above 0 and up to 1, found 2.0',
+        'param_scheduler[0].end: expected more than begin, 5, found 5']
+    cfg = changed(tiny_settings, 'trian_dataloader', dict(cfg.train_dataloader))
+    cfg.pop('train_dataloader')
+    assert ("trian_dataloader: expected a name that is read, found 'trian_dataloader'; did you "
+            "mean 'train_dataloader'?") in config_faults(cfg)
+
+
+def test_all_faults_come_at_once(tiny_settings):
+    cfg = tiny_settings
+    for path, value in (('model.neck.num_embed', -1), ('model.head.num_classes', 0),
+                        ('optim_wrapper.optimizer.lr', NAN)):
+        cfg = changed(cfg, path, value)
+    with pytest.raises(ConfigError) as caught:
+        require_valid(cfg)
+    said = str(caught.value).splitlines()
+    assert said[0] == 'the config has 3 wrong settings:'
+    assert sorted(said[1:]) == [
+        '  model.head.num_classes: expected a whole number of at least 1, found 0',
+        '  model.neck.num_embed: expected a whole number from 0 to 100, found -1',
+        '  optim_wrapper.optimizer.lr: expected a finite number above 0, found nan']
+
+
+def test_safe_refuses_names_that_are_not_registered(tiny_settings):
+    cfg = changed(tiny_settings, 'model.neck.type', 'os.system')
+    cfg.custom_imports = dict(imports=['tmx_plugin', 'evil'])
+    assert config_faults(cfg) == []  # dotted names are MMEngine's way to name any class
+    assert sorted(config_faults(cfg, safe=True)) == [
+        "custom_imports: expected no package but tmx_plugin, found 'evil', which is imported when "
+        'the config is read',
+        f"model.neck.type: {REGISTERED}'os.system', which is imported and called when the config "
+        'is built']
+
+
+FILES = {
+    'empty.py': ('', None), 'empty.json': ('{}', None),
+    'syntax.py': ('model = (', 'syntax.py: expected a config, found'),
+    'binary.py': (b'\x00\xff', 'binary.py: expected a config, found'),
+    'list.json': ('[1]', 'list.json: expected a config, found'),
+    'circle.py': ("_base_ = './circle.py'", 'circle.py: expected a config, found RecursionError'),
+    'no base.py': ("_base_ = './none.py'", 'no base.py: expected a config, found'),
+    'words.txt': ('a', 'words.txt: expected a config, found'),
+}
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_files_that_are_no_config(tmp_path, repo, name):
+    content, words = FILES[name]
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    if words is None:
+        cfg = read_config(str(path), repo)
+        with pytest.raises(ConfigError, match='model: expected a dict with the type of the model'):
+            require_valid(cfg)
+    else:
+        with pytest.raises(ConfigError) as caught:
+            read_config(str(path), repo)
+        assert words in str(caught.value) and len(str(caught.value)) < 1000
+
+
+def test_tools_say_all_of_it(tiny, capsys):
+    wrong = ['--cfg-options', 'model.neck.num_levels=2.5', 'model.head.num_classes=0']
+    said = ['model.neck.num_levels: expected a whole number from 1 to 24, found 2.5',
+            'model.head.num_classes: expected a whole number of at least 1, found 0']
+    assert tiny.tool('train.py').main([str(tiny.config), *wrong, '--seed', '-3']) == 1
+    error = capsys.readouterr().err
+    assert f'train: {tiny.config} has 3 wrong settings:\n' in error
+    assert all(sentence in error for sentence in said) and 'randomness.seed: ' in error
+    check = tiny.tool('data/check_dataset.py')
+    (tiny.root / 'a.json').unlink()
+    assert check.main([str(tiny.config), *wrong]) == 1
+    assert capsys.readouterr().out.splitlines() == [*said, '2 wrong settings found']
+    assert check.main([str(tiny.config), '--settings']) == 0
+    assert capsys.readouterr().out == 'no wrong settings found\n'
+    assert tiny.tool('infer.py').main([
+        str(tiny.root / 'features'), str(tiny.config), 'no.pth', '--out', str(tiny.root / 'out'),
+        *wrong]) == 1
+    error = capsys.readouterr().err
+    assert all(sentence in error for sentence in said)

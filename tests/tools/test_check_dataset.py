@@ -9,8 +9,8 @@ import pytest
 CONFIG = '''
 custom_imports = dict(imports=['tmx_plugin'], allow_failed_imports=False)
 model = dict(
-    type='TemporalMaxer', neck=dict(in_channels=8, num_levels=3),
-    head=dict(num_classes=2, regression_ranges=[(0, 4), (4, 8), (8, 10000)]))
+    type='TemporalMaxer', neck=dict(type='TemporalMaxerNeck', in_channels=8, num_levels=3),
+    head=dict(type='TemporalMaxerHead', num_classes=2, regression_ranges=[(0, 4), (4, 8), (8, 10000)]))
 dataset = dict(
     type='TALDataset', data_root={root!r}, ann_file='data.json', class_file='classes.txt',
     data_prefix=dict(feats='features'), feature_stride=4, offset_frames=4, fps=25,
@@ -164,11 +164,17 @@ def test_wrong_geometry(check, option, words):
 
 def test_model_that_does_not_fit(check):
     status, out, _ = check('--split', 'val', '--cfg-options', 'model.neck.in_channels=16',
-                           'model.head.num_classes=3', 'model.neck.num_levels=6')
-    assert status == 1 and '3 problems found' in out
+                           'model.head.num_classes=3')
+    assert status == 1 and '2 problems found' in out
     assert 'expected features of 16 channels (model.neck.in_channels), found 8' in out
     assert 'expected 3 classes (model.head.num_classes), found 2' in out
-    assert 'expected 6 regression ranges (model.neck.num_levels), found 3' in out
+
+
+def test_wrong_settings_come_first(check):
+    status, out, _ = check('--cfg-options', 'model.neck.num_levels=6')
+    assert status == 1 and out == (
+        'model.head.regression_ranges: expected 6 ranges, one for each of model.neck.num_levels, '
+        'found 3 1 wrong setting found')
 
 
 def test_missing_files_are_listed_in_full(check, data):

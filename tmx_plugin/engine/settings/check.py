@@ -62,7 +62,9 @@ def config_faults(cfg, safe: bool = False) -> list:
         if key in _SECTIONS and value is not None:
             faults += _section_faults(key, value, safe)
         elif key in ('train_dataloader', 'val_dataloader', 'test_dataloader') and value is not None:
-            faults += _loader_faults(key, value, safe)
+            # Without a loop it only says where the data are.
+            runs = cfg.get(key.replace('_dataloader', '_cfg')) is not None
+            faults += _loader_faults(key, value, safe, runs)
         elif key in ('auto_scale_lr', 'randomness') and isinstance(value, dict):
             faults += _plain_faults(key, value)
     faults += model_faults(cfg) + (_import_faults(cfg) if safe else [])
@@ -162,7 +164,7 @@ def _resolve(path: str, key: str, kind, safe: bool) -> tuple:
                   + (f'; did you mean {near!r}?' if near else '')]
 
 
-def _loader_faults(path: str, loader, safe: bool) -> list:
+def _loader_faults(path: str, loader, safe: bool, runs: bool) -> list:
     if not isinstance(loader, dict):
         return [f'{path}: expected a dict, found {shown(loader)}'] if isinstance(
             loader, (str, int, float, list, tuple)) else []
@@ -172,7 +174,7 @@ def _loader_faults(path: str, loader, safe: bool) -> list:
     if loader.get('persistent_workers') is True and loader.get('num_workers') == 0:
         faults.append(f'{path}.persistent_workers: expected False where num_workers is 0, found '
                       'True')
-    if loader.get('batch_size') is None and not loader.get('batch_sampler'):
+    if runs and loader.get('batch_size') is None and not loader.get('batch_sampler'):
         faults.append(f'{path}.batch_size: expected a whole number of at least 1, found none')
     if loader.get('dataset') is None:
         faults.append(f'{path}.dataset: expected the config of a data set, found none')

@@ -31,9 +31,10 @@ class Accepted(typing.NamedTuple):
 
 def accepted(cls: type) -> Accepted:
     """Arguments that a class takes, including those it hands on to its bases."""
-    names, required, rules, is_open = set(), set(), {}, True
+    names, required, is_open = set(), set(), True
+    rules = {key: rule for base in reversed(inspect.getmro(cls))
+             for key, rule in VALUES.get(base.__name__, {}).items()}
     for base in inspect.getmro(cls):
-        rules = {**VALUES.get(base.__name__, {}), **rules}
         init = vars(base).get('__init__')
         if not is_open or init is None or base is object:
             continue
@@ -82,7 +83,8 @@ def part_faults(path: str, part: dict, arguments: Accepted, name: str, extra=())
         if key in _ENGINE_KEYS:
             continue
         near = nearest(key, known)
-        if key not in known and (near or not arguments.is_open) and key not in arguments.rules:
+        listed = key in known or arguments.is_open and key in arguments.rules
+        if not listed and (near or not arguments.is_open):
             faults.append(f'{path}.{key}: expected an argument of {name}, found an unknown name'
                           + (f'; did you mean {near!r}?' if near else ''))
         elif key in arguments.rules:

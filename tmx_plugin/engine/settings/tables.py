@@ -43,8 +43,8 @@ REGISTRIES = dict(
     log_processor=registry.LOG_PROCESSORS)
 
 #: Arguments that the runner gives and no config.
-GIVEN = {'self', 'runner', 'dataloader', 'evaluator', 'optimizer', 'params', 'dataset', 'param_name',
-         'save_dir'}
+GIVEN = {'self', 'runner', 'dataloader', 'evaluator', 'optimizer', 'params', 'dataset',
+         'param_name', 'save_dir'}
 
 VALUES = dict(
     TemporalMaxer=dict(neck=DICT, head=DICT, backbone=optional(DICT), test_cfg=optional(DICT)),
