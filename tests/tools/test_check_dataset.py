@@ -10,7 +10,8 @@ CONFIG = '''
 custom_imports = dict(imports=['tmx_plugin'], allow_failed_imports=False)
 model = dict(
     type='TemporalMaxer', neck=dict(type='TemporalMaxerNeck', in_channels=8, num_levels=3),
-    head=dict(type='TemporalMaxerHead', num_classes=2, regression_ranges=[(0, 4), (4, 8), (8, 10000)]))
+    head=dict(type='TemporalMaxerHead', num_classes=2,
+              regression_ranges=[(0, 4), (4, 8), (8, 10000)]))
 dataset = dict(
     type='TALDataset', data_root={root!r}, ann_file='data.json', class_file='classes.txt',
     data_prefix=dict(feats='features'), feature_stride=4, offset_frames=4, fps=25,
