@@ -59,6 +59,8 @@ COMMANDS = {
     'fuse-epic': Command('convert/fuse_epic.py', 'combine verb and noun predictions of EPIC',
                          '--verb VERB_CONFIG verb.pth --noun NOUN_CONFIG noun.pth --out epic.json'),
     # data sets
+    'prepare': Command('data/prepare.py', 'prepare a public data set from its archives',
+                       'thumos14 thumos.tar.gz'),
     'prepare-hapt': Command('data/prepare_hapt.py', 'prepare the HAPT data set',
                             'HAPT.zip data/hapt'),
     'synthetic': Command('data/make_synthetic.py', 'write a small synthetic data set',
