@@ -43,16 +43,41 @@ def average_precision(gt: SegmentTable, det: SegmentTable, tious, *, keep_repeat
         >>> average_precision(gt, det, [.5, .95])
         (array([1]), array([[1. , 0.5]]))
     """
+    index, ranking, taken_by = match_ranked(gt, det, tious, keep_repeats)
+    # Rank of the detection that found each ground truth, from 1; infinite where none did.
+    class_of = np.repeat(np.arange(len(index.classes)), np.diff(index.class_start))
+    rank = np.where(taken_by == GreedyMatcher.FREE, np.inf,
+                    taken_by - ranking.class_start[class_of] + 1.)
+    ap = [_ap_of_ranks(part) for part in np.split(rank, index.class_start[1:-1], axis=1)]
+    return index.classes, np.stack(ap)
+
+
+def match_ranked(gt: SegmentTable, det: SegmentTable, tious, keep_repeats: bool = False):
+    """Rank the detections of each class and match them to the ground truth, best first.
+
+    Args:
+        gt, det, tious, keep_repeats: As for :func:`average_precision`.
+
+    Returns:
+        tuple: :class:`.matching.GroundTruthIndex`, :class:`Ranking`, and (T, G) int64, the
+        position in the ranking of the detection that took each ground truth, in the index's
+        order; ``GreedyMatcher.FREE`` where none did.
+
+    Raises:
+        TmxError: As in :func:`average_precision`.
+
+    Example:
+        >>> gt = SegmentTable([0, 0], [[0, 10], [20, 30]], [1, 1])
+        >>> det = SegmentTable([0, 0], [[0, 10], [21, 30]], [1, 1], [.8, .9])
+        >>> index, ranking, taken_by = match_ranked(gt, det, [.5])
+        >>> ranking.order[taken_by]
+        array([[0, 1]])
+    """
     index, ranking, tious = _prepare(gt, det, tious, keep_repeats)
     matcher = GreedyMatcher(index, tious)
     for position in _rank_blocks(ranking.class_start):
         matcher.add(*ranking.select(position))
-    # Rank of the detection that found each ground truth, from 1; infinite where none did.
-    class_of = np.repeat(np.arange(len(index.classes)), np.diff(index.class_start))
-    rank = np.where(matcher.taken_by == matcher.FREE, np.inf,
-                    matcher.taken_by - ranking.class_start[class_of] + 1.)
-    ap = [_ap_of_ranks(part) for part in np.split(rank, index.class_start[1:-1], axis=1)]
-    return index.classes, np.stack(ap)
+    return index, ranking, matcher.taken_by
 
 
 def mean_average_precision(ap):
@@ -114,11 +139,12 @@ def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k, *,
     return index.classes, np.moveaxis(recall / np.diff(index.class_start), 2, 0)
 
 
-class _Ranking:
+class Ranking:
     """Detections of known classes, by class and then by descending score: their *position*.
 
     Attributes:
         class_start (np.ndarray): (K + 1,) position at which each class begins.
+        order (np.ndarray): (D,) row of the detection at each position.
         group (np.ndarray): (D,) group of the ground truth index, -1 where it has none.
     """
 
@@ -136,22 +162,27 @@ class _Ranking:
         self.group = index.groups(np.repeat(np.arange(len(sizes)), sizes), det.videos[order])
         self._segments = det.segments
         self._scores = det.scores
-        self._order = order
+        self.order = order
+
+    def rank_in_class(self) -> np.ndarray:
+        """(D,) rank of each position in its class, from 0."""
+        return np.arange(len(self.order)) - np.repeat(self.class_start[:-1],
+                                                      np.diff(self.class_start))
 
     def rank_in_group(self) -> np.ndarray:
         """(D,) rank of each position among those of its class and video, from 0."""
-        by_group = np.lexsort((self._order, self.group))  # within a group in the file's order
+        by_group = np.lexsort((self.order, self.group))  # within a group in the file's order
         rank = np.empty(len(by_group), np.int64)
         begins = np.flatnonzero(np.diff(self.group[by_group])) + 1
         for part in np.split(by_group, begins):
-            rank[part[np.argsort(self._scores[self._order[part]])[::-1]]] = np.arange(len(part))
+            rank[part[np.argsort(self._scores[self.order[part]])[::-1]]] = np.arange(len(part))
         return rank
 
     def select(self, position: np.ndarray):
         """Position, group, starts and ends of the detections that have a group."""
         group = self.group[position]
         position = position[group >= 0]
-        starts, ends = self._segments[self._order[position]].T
+        starts, ends = self._segments[self.order[position]].T
         return position, group[group >= 0], starts, ends
 
 
@@ -167,7 +198,7 @@ def _prepare(gt: SegmentTable, det: SegmentTable, tious, keep_repeats: bool):
         raise DataError(f'no ground truth to evaluate on: {len(gt)} segments were given, none of '
                         'them with end > start')
     index = GroundTruthIndex(clean.videos, clean.segments, clean.labels)
-    return index, _Ranking(index, det), tious
+    return index, Ranking(index, det), tious
 
 
 def _rank_blocks(class_start: np.ndarray):

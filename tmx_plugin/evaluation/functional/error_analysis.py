@@ -27,8 +27,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import ConfigError
-from . import SegmentTable, average_precision
-from .matching import GreedyMatcher, GroundTruthIndex, index_of
+from .average_precision import average_precision, match_ranked
+from .matching import GreedyMatcher
+from .segment_table import SegmentTable
 
 KINDS = ('true positive', 'double detection', 'wrong label', 'localization', 'confusion',
          'background')
@@ -62,20 +63,11 @@ def match_detections(gt: SegmentTable, det: SegmentTable, tious) -> Matches:
     Returns:
         Matches: See there.
     """
-    tious = np.asarray(tious, dtype=np.float64)
-    index = GroundTruthIndex(gt.videos, gt.segments, gt.labels)
-    rank = np.empty(len(det), np.int64)
-    for label in np.unique(det.labels):
-        rows = np.flatnonzero(det.labels == label)
-        rank[rows[np.argsort(det.scores[rows])[::-1]]] = np.arange(len(rows))
-    order = np.lexsort((rank, det.labels))
-    group = index.groups(index_of(det.labels[order], index.classes), det.videos[order])
-    position = np.flatnonzero(group >= 0)
-    matcher = GreedyMatcher(index, tious)
-    matcher.add(position, group[position], *det.segments[order[position]].T)
-
-    level, place = np.nonzero(matcher.taken_by != matcher.FREE)
-    finder = order[matcher.taken_by[level, place]]
+    index, ranking, taken_by = match_ranked(gt, det, tious, keep_repeats=True)
+    rank = np.zeros(len(det), np.int64)
+    rank[ranking.order] = ranking.rank_in_class()
+    level, place = np.nonzero(taken_by != GreedyMatcher.FREE)
+    finder = ranking.order[taken_by[level, place]]
     true_positive = np.zeros((len(tious), len(det)), bool)
     true_positive[level, finder] = True
     found_by = np.full((len(tious), len(gt)), -1)
