@@ -1,5 +1,5 @@
-# make env | demo | test | coverage | lint | clean-env. Each may be repeated and does only what is
-# left to do.
+# make env | demo | test | coverage | lint | fuzz | audit | clean-env. Each may be repeated and does
+# only what is left to do.
 # Works from a path with spaces: every path here is relative to this file's folder.
 # Any Python of tmx_plugin/supported.py does; that of the default stack goes first.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -11,7 +11,7 @@ WORK := work_dirs/demo
 SOURCES := $(shell find tmx_plugin configs tools -type f -not -path '*/__pycache__/*' \
 	-not -path '*/.mim/*') setup.py tmx_command.py pyproject.toml MANIFEST.in model-index.yml dataset-index.yml
 
-.PHONY: env demo test coverage lint clean-env
+.PHONY: env demo test coverage lint fuzz audit clean-env
 .DELETE_ON_ERROR:
 
 env: .venv/.package
@@ -37,6 +37,16 @@ coverage: env
 lint: env
 	$(BIN)/python -m ruff check .
 	$(BIN)/lint-imports
+
+# All points at which a training can be killed or its disk can fill, and 20,000 changed checkpoints.
+fuzz: env
+	TMX_ALL_POINTS=1 TMX_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q tests/reliability
+
+# Known faults of the installed packages, and of this one's code (settings in pyproject.toml).
+audit: env
+	$(BIN)/python -m pip install --quiet pip-audit bandit
+	$(BIN)/python -m bandit -q -ll -c pyproject.toml -r tmx_plugin tools
+	$(BIN)/python -m pip_audit --skip-editable
 
 data/synthetic/annotations/synthetic.json: tools/data/make_synthetic.py | .venv/.package
 	$(BIN)/python tools/data/make_synthetic.py data/synthetic --seed 0

@@ -5,6 +5,8 @@ import http.server
 import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 import zipfile
 
@@ -263,3 +265,17 @@ def test_a_second_training_in_the_folder_is_refused(tools, trained):
         rf'^train: Another training \(process {os.getpid()}\) runs in A; wait for its end, or give '
         'this one a --work-dir of its own', last_line(out)), last_line(out)
     assert fingerprint(place / 'A') == before
+
+
+def test_a_run_leaves_nothing_in_the_temporary_folder(tools, trained):
+    # A process of its own, whose workers end with it, and the default workers.
+    place = tools.place(copy=trained)
+    (place / 'tmp').mkdir()
+    out = subprocess.run(
+        [sys.executable, tools.repo / 'tools/train.py', 'tiny.py', '--work-dir', 'new',
+         '--cfg-options', *(f'{part}_dataloader.{option}' for part in ('train', 'val') for option in
+                            ('num_workers=1', 'persistent_workers=True'))],
+        cwd=place, capture_output=True, text=True, env=dict(
+            os.environ, OMP_NUM_THREADS='1', TMPDIR=str(place / 'tmp'), PYTHONPATH=str(tools.repo)))
+    assert out.returncode == 0, out.stderr[-2000:]
+    assert [path.name for path in (place / 'tmp').iterdir()] == []
