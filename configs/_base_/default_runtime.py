@@ -4,6 +4,7 @@ default_scope = 'mmaction'
 
 default_hooks = dict(
     run_folder=dict(type='RunFolderHook'),
+    interrupt=dict(type='InterruptHook'),
     runtime_info=dict(type='RuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),

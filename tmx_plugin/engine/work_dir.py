@@ -16,6 +16,8 @@ except ImportError:  # Windows: nothing keeps a second run out
     fcntl = None
 
 POINTER = 'last_checkpoint'
+#: Saved by a training that was asked to end within an epoch.
+INTERRUPTED = 'interrupted.pth'
 _LOCK = '.lock'
 _STEP = re.compile(r'(?:epoch|iter)_(\d+)\.pth')
 _held: dict[Path, int] = {}
@@ -76,7 +78,9 @@ def checkpoints(folder, pointer_folder=None) -> list[Path]:
         named = ''
     match = _STEP.fullmatch(named)
     last = int(match[1]) if match else max(steps, default=0)
-    return [steps[step] for step in sorted(steps, key=lambda step: (step > last, -step))]
+    first = [folder / INTERRUPTED] * (named == INTERRUPTED and (folder / INTERRUPTED).is_file())
+    return first + [
+        steps[step] for step in sorted(steps, key=lambda step: (step > last, -step))]
 
 
 def newest_whole(folder, say: Callable[[str], None], verify: bool = True, pointer_folder=None

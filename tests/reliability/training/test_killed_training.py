@@ -15,7 +15,7 @@ from tmx_plugin.engine.resume import check_resumable
 from tmx_plugin.models.checkpoint import load_checkpoint_file
 
 pytestmark = pytest.mark.slow
-SAMPLE = 1 if os.environ.get('TMX_ALL_POINTS') else 23
+SAMPLE = 1 if os.environ.get('TMX_ALL_POINTS') else 31
 OPTIONS = ('tiny.py', '--work-dir', 'w', '--seed', 1, '--cfg-options',
            'default_hooks.checkpoint.max_keep_ckpts=1', 'train_cfg.max_epochs=3')
 TIMES = ('time', 'data_time', 'memory', 'eta', 'experiment_name')
@@ -108,12 +108,31 @@ def test_a_disk_that_fills_leaves_a_whole_checkpoint_and_a_sentence(tools, never
         shutil.rmtree(place)
 
 
-def test_sigterm_removes_what_is_half_written_and_says_how_to_go_on(tools, never_stopped):
+def test_sigterm_in_a_validation_ends_at_once_and_leaves_nothing_half_written(tools, never_stopped):
     place = tools.place()
-    out = tools.run('train.py', *OPTIONS, cwd=place, target='open w/.epoch_2', what='terminate')
+    out = tools.run('train.py', *OPTIONS, cwd=place, target='open w/.best', what='terminate')
     assert out.status == 143
     assert re.search(r'Terminated in epoch 2\. The last checkpoint is \S+epoch_1.pth; go on from '
                      'it with --resume', out.output)
     assert not list(place.rglob('*.part*'))
     assert tools.run('train.py', *OPTIONS, '--resume', cwd=place).status == 0
     assert differences(never_stopped[0], result(place)) == []
+
+
+def test_sigterm_within_an_epoch_saves_and_goes_on_there(tools):
+    # Every step of the four is logged, so that there is a file operation in it. Dropout shows
+    # whether the random numbers go on.
+    options = (*OPTIONS, 'train_dataloader.batch_size=1', 'default_hooks.logger.interval=1',
+               'model.neck.input_dropout=0.3')
+    whole, place = tools.place(), tools.place()
+    out = tools.run('train.py', *options, cwd=whole)
+    saved = max(i for i, point in enumerate(out.points) if 'rename w/.epoch_1' in point)
+    steps = [i for i, point in enumerate(out.points) if i > saved and 'scalars.json' in point]
+    out = tools.run('train.py', *options, cwd=place, target=steps[2], what='terminate')
+    assert out.status == 143, out.output[-2000:]
+    assert re.search(r'Terminated in epoch 2\. The last checkpoint is \S+interrupted.pth; go on',
+                     out.output)
+    out = tools.run('train.py', *options, '--resume', cwd=place)
+    assert out.status == 0, out.output[-2000:]
+    assert re.search(r'Going on after batch \d of epoch 2', out.output)
+    assert differences(result(whole), result(place)) == []

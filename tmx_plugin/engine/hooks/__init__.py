@@ -4,9 +4,10 @@ from .data_check_hook import DataCheckHook
 from .ema_hook import TALEMAHook
 from .epoch_seed_hook import EpochSeedHook
 from .finite_hook import FiniteHook
+from .interrupt_hook import InterruptHook
 from .resume_val_hook import ResumeValHook
 from .run_folder_hook import RunFolderHook
 from .save_hook import AtomicCheckpointHook
 
 __all__ = ['AtomicCheckpointHook', 'DataCheckHook', 'EpochSeedHook', 'FiniteHook',
-           'ResumeValHook', 'RunFolderHook', 'TALCheckpointHook', 'TALEMAHook']
+           'InterruptHook', 'ResumeValHook', 'RunFolderHook', 'TALCheckpointHook', 'TALEMAHook']

@@ -23,7 +23,8 @@ class ResumeValHook(Hook):
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Remember that this run is a resumed one."""
-        self._resumed = runner._resume
+        # One from within an epoch comes after the validation of the epoch before.
+        self._resumed = runner._resume and not checkpoint.get('meta', {}).get('batches')
 
     def before_train(self, runner) -> None:
         """Validate if the epoch just resumed from was to be validated."""

@@ -9,7 +9,7 @@ from mmaction.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
-from tmx_plugin.engine.work_dir import POINTER
+from tmx_plugin.engine.work_dir import INTERRUPTED, POINTER
 from tmx_plugin.utils.files import atomic_write, sync_folder
 
 
@@ -104,9 +104,8 @@ class AtomicCheckpointHook(CheckpointHook):
         if is_main_process():
             with atomic_write(osp.join(runner.work_dir, POINTER)) as file:
                 file.write(self.last_ckpt)
-            for old in surplus:
-                self.file_backend.remove(self.file_backend.join_path(
-                    self.out_dir, self.filename_tmpl.format(old)))
+            for old in (INTERRUPTED, *map(self.filename_tmpl.format, surplus)):
+                self.file_backend.remove(self.file_backend.join_path(self.out_dir, old))
             self.file_backend.flush()
         if self.max_keep_ckpts > 0:
             self.keep_ckpt_ids = deque(kept, self.max_keep_ckpts)
