@@ -11,11 +11,15 @@ from tmx_plugin.datasets.checks import (
     report_findings,
     width_findings,
 )
+from tmx_plugin.datasets.side_file import read_side_file
+from tmx_plugin.features.recipe import FeatureRecipe
 
 
 @HOOKS.register_module()
 class DataCheckHook(Hook):
     """Stop before the first step where the class list or the features do not fit the model.
+
+    Features whose side files name other networks than ``features`` of the config are refused, too.
 
     A model with too few classes would fail at the first label beyond them, one with too many
     would train classes that have no name.
@@ -41,6 +45,7 @@ class DataCheckHook(Hook):
 
         Raises:
             DataError: If they differ.
+            ConfigError: If features were made with another recipe than the model's.
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         num_classes = getattr(getattr(model, 'head', None), 'num_classes', None)
@@ -49,11 +54,23 @@ class DataCheckHook(Hook):
             report_findings(class_count_findings(classes, num_classes),
                             getattr(dataloader.dataset, 'ann_file', 'the dataset'))
         in_channels = getattr(getattr(model, 'neck', None), 'in_channels', None)
+        recipe = FeatureRecipe.from_config(runner.cfg)
         for dataset in _parts(dataloader.dataset):
+            if recipe is not None:
+                _check_recipe(recipe, dataset)
             # One video will do: the dataset itself compares the widths of its files.
             facts = read_all([dataset.get_data_info(0)], layout=dataset.layout, values=False)
             report_findings(width_findings(facts.widths, in_channels, dataset.channels),
                             dataset.ann_file)
+
+
+def _check_recipe(recipe: FeatureRecipe, dataset: TALDataset) -> None:
+    """Compare the recipe with the side files of all videos."""
+    for number in range(len(dataset)):
+        paths = dataset.get_data_info(number)['feature_paths']
+        if len(paths) == 1:  # of several files each holds a part of the features
+            recipe.check(read_side_file(paths[0]) or {}, paths[0],
+                         first_channels=(dataset.channels or (1, ))[0] == 0)
 
 
 def _parts(dataset):
