@@ -73,6 +73,8 @@ RAFT = ['torchvision']  # optical flow; has to fit the installed torch
 H5 = ['h5py>=3.0']
 ONNX = ['onnx>=1.14', 'onnxruntime>=1.15']
 TENSORBOARD = ['tensorboard>=2.10']
+# From version 8 on importlib_metadata, once imported, keeps FiftyOne from being imported.
+FIFTYONE = ['fiftyone', 'importlib_metadata<8']
 TEST = ['pytest>=7.4', 'pytest-cov>=4.0', 'hypothesis>=6.80', 'psutil', 'label-studio-sdk>=1.0',
         'build', 'wheel', 'selenium>=4.15',
         *MMLITE, *MIM, *VIDEO, *H5, *ONNX, *TENSORBOARD]
@@ -98,7 +100,7 @@ setup(
     ],
     extras_require=dict(
         mmlite=MMLITE, mim=MIM, video=VIDEO, raft=RAFT, h5=H5, onnx=ONNX, tensorboard=TENSORBOARD,
-        wandb=['wandb'], fiftyone=['fiftyone'], test=TEST,
+        wandb=['wandb'], fiftyone=FIFTYONE, test=TEST,
         dev=[*TEST, 'ruff>=0.6', 'import-linter>=2.9']),
     cmdclass=dict(build_py=BuildWithMim, sdist=SdistWithMim),
     zip_safe=False,

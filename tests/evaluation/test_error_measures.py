@@ -199,6 +199,30 @@ def test_perfect_scores_are_no_less_than_average_precision(seed):
     assert found['scores'][0] >= average_precision(gt, det, [.5])[1].mean() - 1e-12
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6))
+def test_ceilings_agree_with_loops(seed):
+    gt, det = random_case(seed)
+    labels, segments = det.labels.copy(), det.segments.copy()
+    for row in range(len(det)):
+        near = [(tiou(det.segments[row], gt.segments[g]), bool(gt.labels[g] == det.labels[row]), -g)
+                for g in range(len(gt)) if gt.videos[g] == det.videos[row]]
+        overlap, _, number = max(near, default=(0, False, 0))
+        if overlap >= .1:
+            labels[row] = gt.labels[-number]
+        overlap, _, number = max([each for each in near if each[1]], default=(0, False, 0))
+        if overlap >= .1:
+            segments[row] = gt.segments[-number]
+    tious = [.3, .6]
+    changed = dict(labels=SegmentTable(det.videos, det.segments, labels, det.scores),
+                   boundaries=SegmentTable(det.videos, segments, det.labels, det.scores))
+    found = ceilings(gt, det, best_overlaps(gt, det),
+                     match_detections(gt, det, tious).found_by, tious)
+    for name, table in changed.items():
+        np.testing.assert_allclose(found[name],
+                                   average_precision(gt, table, tious)[1].mean(axis=0))
+
+
 def test_confusion_by_hand():
     matches = match_detections(GT, DET, [.5])
     overlaps = best_overlaps(GT, DET)

@@ -72,6 +72,17 @@ def test_fiftyone_is_asked_for(browse, files, capsys, monkeypatch):
     assert 'pip install "tmx_plugin[fiftyone]"' in capsys.readouterr().err
 
 
+def test_fiftyone_detections_count_frames():
+    fo = pytest.importorskip('fiftyone', reason='needs the package fiftyone')
+    from tmx_plugin.exporters.fiftyone import _detections
+    sample = fo.Sample(filepath='a.mp4')
+    sample.metadata = fo.VideoMetadata(frame_rate=10., total_frame_count=50, duration=5.)
+    found = _detections(fo, [dict(label='run', segment=[1, 2]),
+                             dict(label='sit', segment=[3, 4], score=.5)], sample).detections
+    assert [(each.label, each.confidence) for each in found] == [('run', None), ('sit', .5)]
+    np.testing.assert_allclose([each.support for each in found], [[11, 21], [31, 41]], atol=1)
+
+
 @pytest.mark.slow
 def test_fiftyone_evaluates_the_dataset(browse, files):
     fo = pytest.importorskip('fiftyone')
@@ -87,7 +98,7 @@ def test_fiftyone_evaluates_the_dataset(browse, files):
         dataset = fo.load_dataset(name)
         sample = dataset.first()
         assert len(dataset) == 1 and sample.tags == ['validation']
-        assert [each.support for each in sample.ground_truth.detections] == [[11, 20], [31, 40]]
+        assert [each.label for each in sample.ground_truth.detections] == ['run', 'sit']
         result = dataset.evaluate_detections('predictions', gt_field='ground_truth', iou=.5,
                                              compute_mAP=False)
         assert result.metrics()['precision'] == .5 and result.metrics()['recall'] == .5

@@ -23,14 +23,18 @@ def write_fiftyone(annotations: Sequence, videos: dict, name: str,
 
     Raises:
         MissingPackageError: FiftyOne is not installed.
-        DataError: There is a dataset of this name already.
+        DataError: There is a dataset of this name already, or no database.
     """
     try:
         import fiftyone as fo
     except ImportError as error:
         raise MissingPackageError(
             'writing FiftyOne datasets needs it: pip install "tmx_plugin[fiftyone]"') from error
-    if fo.dataset_exists(name):
+    try:
+        exists = fo.dataset_exists(name)
+    except fo.core.config.FiftyOneConfigError as error:
+        raise DataError(f'FiftyOne cannot reach its database: {error}') from error
+    if exists:
         raise DataError(f'expected a new name for the FiftyOne dataset, found that {name!r} '
                         'exists')
     samples = []
