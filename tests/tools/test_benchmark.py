@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from measurements import benchmark_data, benchmark_detections, benchmark_model
+from measurements import benchmark_data, benchmark_detections, benchmark_growth, benchmark_model
 
 from tmx_plugin.evaluation.functional import average_precision
 
@@ -33,13 +33,20 @@ def test_training_step(config):
     assert found['seconds'] > 0 and 0 < found['assignment'] < 1
     assert found['peak'] > 50e6
     assert found['num_pos'] > 0
+    assert found['ratio'] == found['seconds'] / found['bare_seconds']
+    assert found['iteration_ratio'] == found['iteration_seconds'] / found['bare_seconds']
+
+
+def test_growth(config):
+    found = benchmark_growth.growth(config, 5, 3, 64, runs=1, cfg_options=NARROW)
+    assert found['step_seconds'] > 0 and found['post_seconds'] > 0 and found['peak'] > 50e6
 
 
 def test_forward_counts_what_it_compares_with(config):
     found = benchmark_model.inference_forward(config, runs=2, length=64, cfg_options=NARROW)
     points = 64 + 32 + 16 + 8 + 4 + 2
     assert found['multiply_adds'] == 3 * (64 * (16 * 8 + 8 * 8) + points * (4 * 8 * 8 + 8 * 22))
-    assert found['share'] == pytest.approx(found['conv_seconds'] / found['seconds'])
+    assert found['ratio'] == pytest.approx(found['seconds'] / found['bare_seconds'])
     assert found['rate'] == pytest.approx(found['multiply_adds'] / found['seconds'])
 
 
@@ -86,22 +93,23 @@ def test_conv_sizes(config):
 def test_arguments(tool, capsys):
     with pytest.raises(SystemExit):
         tool.parse_args(['--only', 'map', '--plot', 'x.png'])
-    assert 'needs the part step' in capsys.readouterr().err
+    assert 'needs the part growth' in capsys.readouterr().err
     assert tool.parse_args([]).only == list(tool.FUNCTIONS) == list(tool.CASES)
     assert tool.parse_args(['--only', 'map', '--only', 'post']).only == ['map', 'post']
 
 
 def test_units(tool):
     assert [tool.figure(*x) for x in (
-        ('peak', 1.234e9), ('memory', 12.3e6), ('seconds', 1.5), ('conv_seconds', .0123),
+        ('peak', 1.234e9), ('memory', 12.3e6), ('seconds', 1.5), ('bare_seconds', .0123),
         ('assignment', .0123), ('rate', 1.08e11), ('detections', 8000), ('mAP', .5123))] == [
             '1.23 GB', '12 MB', '1.50 s', '12.3 ms', '1.2 %', '108.0 G', '8,000', '0.512']
 
 
 def test_growth_plot(tool, tmp_path):
     rows = [dict(case=case, arguments=arguments, reference=reference,
-                 measured=dict(seconds=1. + arguments['num_gts'] / 1000, peak=1e9))
-            for case, arguments, reference in tool.CASES['step']]
+                 measured=dict(step_seconds=1., post_seconds=.01, peak=1e9))
+            for case, arguments, reference in tool.CASES['growth']]
+    assert {row['arguments']['num_classes'] for row in rows} == set(tool.GROWTH['num_classes'])
     tool.draw_growth(rows, tmp_path / 'growth.png')
     assert (tmp_path / 'growth.png').read_bytes().startswith(b'\x89PNG')
 
@@ -120,4 +128,4 @@ def test_whole_tool(tool, tmp_path, monkeypatch, capsys):
     assert np.isfinite(row['measured']['mAP'])
     assert {'processor', 'cores', 'threads', 'torch'} <= set(content['machine'])
     text = capsys.readouterr().out
-    assert 'tiny' in text and '(2.00 s)' in text and 'two CPU cores' in text
+    assert 'tiny' in text and '(2.00 s)' in text and 'the public implementation' in text

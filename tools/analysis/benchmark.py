@@ -5,9 +5,9 @@
     python tools/analysis/benchmark.py
     python tools/analysis/benchmark.py --only step --json step.json --plot memory.png
 
-Every line is measured in a fresh process, after a warm-up, as the median of several runs. The
-figures of the reference, the public implementation, come from a machine of two CPU cores, as do
-those in the README; compare with them on a machine of that kind that has nothing else to do.
+Every line is measured in a fresh process, after a warm-up. Steps and forward passes alternate with
+bare convolutions of the same sizes, and the ratio of the least times is what can be compared
+between machines; seconds cannot. In brackets: the public implementation.
 """
 import argparse
 import json
@@ -25,59 +25,62 @@ if (ROOT / 'tmx_plugin').is_dir():
 THUMOS, MULTITHUMOS = 'thumos_i3d', 'multithumos_i3d'
 NOUN, VERB = 'epic_kitchens_slowfast_noun', 'epic_kitchens_slowfast_verb'
 TENTHS = [i / 10 for i in range(1, 10)]
-#: Segments a video of the growth curve.
-GROWTH = (15, 100, 200, 400, 600, 800, 1000)
+#: What the growth curves vary, one at a time.
+GROWTH = dict(num_gts=(100, 300, 600, 1000), num_classes=(100, 293, 600, 1000),
+              length=(2304, 5000, 10000, 20000))
 #: (name, function, its arguments, figures of the reference), by part.
 CASES = {
     'step': [
         ('thumos, 15 segments a video', dict(config=THUMOS, num_gts=15),
-         dict(seconds=1.81, assignment=.06 / 1.81, peak=.9e9)),
+         dict(ratio=1.31, assignment=.06 / 1.81, peak=.9e9)),
         ('multithumos, 200', dict(config=MULTITHUMOS, num_gts=200),
-         dict(seconds=4.7, assignment=3. / 4.7, peak=3.1e9)),
+         dict(assignment=3. / 4.7, peak=3.1e9)),
         ('epic verb, 400', dict(config=VERB, num_gts=400),
-         dict(seconds=16.4, assignment=14. / 16.4, peak=7.0e9)),
+         dict(assignment=14. / 16.4, peak=7.0e9)),
         ('epic noun, 150', dict(config=NOUN, num_gts=150),
-         dict(seconds=17.3, assignment=12. / 17.3, peak=7.9e9)),
+         dict(assignment=12. / 17.3, peak=7.9e9)),
         ('epic noun, 300', dict(config=NOUN, num_gts=300),
-         dict(seconds=74.6, assignment=66. / 74.6, peak=15.0e9)),
-        *((f'growth: epic noun, {num}', dict(config=NOUN, num_gts=num), {}) for num in GROWTH),
+         dict(assignment=66. / 74.6, peak=15.0e9)),
     ],
+    'growth': [(f'{axis} {value}', {**dict(config=NOUN, num_gts=300, num_classes=293, length=2304),
+                                    axis: value}, {})
+               for axis, values in GROWTH.items() for value in values],
     'forward': [
-        ('thumos', dict(config=THUMOS), dict(seconds=.28, share=.74)),
-        ('epic noun', dict(config=NOUN), dict(seconds=.32)),
+        ('thumos', dict(config=THUMOS), dict(ratio=1.23)),
+        ('epic noun', dict(config=NOUN), {}),
     ],
     'post': [
-        ('thumos', dict(config=THUMOS, num_gts=15, num_present=1, shortest=3.),
-         dict(seconds=.11)),
-        ('multithumos', dict(config=MULTITHUMOS, num_gts=200, num_present=20, shortest=3.),
-         dict(seconds=.18)),
-        ('epic noun', dict(config=NOUN, num_gts=150, num_present=60, shortest=1.),
-         dict(seconds=.26)),
-        ('epic verb', dict(config=VERB, num_gts=150, num_present=25, shortest=1.),
-         dict(seconds=.11)),
+        ('thumos', dict(config=THUMOS, num_gts=15, num_present=1, shortest=3.), {}),
+        ('multithumos', dict(config=MULTITHUMOS, num_gts=200, num_present=20, shortest=3.), {}),
+        ('epic noun', dict(config=NOUN, num_gts=150, num_present=60, shortest=1.), {}),
+        ('epic verb', dict(config=VERB, num_gts=150, num_present=25, shortest=1.), {}),
     ],
     'map': [
         ('20 classes, 5 tIoUs', dict(num_videos=212, num_gts=3358, num_classes=20, per_video=200,
-                                     tious=TENTHS[2:7]), dict(seconds=20.)),
+                                     tious=TENTHS[2:7]), {}),
         ('65 classes, 9 tIoUs', dict(num_videos=212, num_gts=20186, num_classes=65, per_video=800,
-                                     tious=TENTHS), dict(seconds=63.)),
+                                     tious=TENTHS), {}),
         ('293 classes, 5 tIoUs', dict(num_videos=138, num_gts=9668, num_classes=293,
-                                      per_video=2000, tious=TENTHS[:5]), dict(seconds=70.)),
+                                      per_video=2000, tious=TENTHS[:5]), {}),
         ('65 classes, 9 tIoUs, many', dict(num_videos=212, num_gts=20186, num_classes=65,
                                            per_video=4387, tious=TENTHS), {}),
     ],
     'data': [(kind, dict(kind=kind), {}) for kind in ('npy', 'npz', 'npz_compressed', 'ram')],
 }
 FUNCTIONS = dict(
-    step='benchmark_model.training_step', forward='benchmark_model.inference_forward',
+    step='benchmark_model.training_step', growth='benchmark_growth.growth',
+    forward='benchmark_model.inference_forward',
     post='benchmark_detections.post_processing', map='benchmark_detections.mean_average_precision',
     data='benchmark_data.training_samples')
 TITLES = dict(
-    step='Training step: forward, assignment, losses, backward; T = 2304, batch 2, float32',
+    step='Training step: forward, assignment, losses, backward; iteration: preprocessor to '
+         'averaged weights; bare: convolutions alone; T = 2304, batch 2, float32',
+    growth='Training step and post-processing of epic noun: 300 segments a video, 293 classes, '
+           'T = 2304, one of them varied',
     forward='Forward pass of one video, T = 2304, float32, and the bare convolutions in turns',
     post='Post-processing of one video, T = 2304: logits to seconds',
     map='mAP, from arrays', data='Reading a window of 2304 x 2304 from a video of 6750')
-RUNS = dict(step=5, forward=15, post=15, map=5, data=15)
+RUNS = dict(step=10, growth=2, forward=15, post=15, map=5, data=15)
 
 
 def parse_args(argv=None):
@@ -86,18 +89,18 @@ def parse_args(argv=None):
     parser.add_argument('--only', choices=tuple(CASES), action='append',
                         help='measure this part; may be repeated (default: all)')
     parser.add_argument('--json', metavar='FILE', help='write all figures to this file')
-    parser.add_argument('--plot', metavar='FILE', help='draw time and memory of a training step '
-                        'over the number of segments (.png, .pdf, .svg); needs the part step')
-    parser.add_argument('--runs', type=int, help='runs of which the median is taken (default: 5 '
-                        'for step and map, 15 for the others)')
+    parser.add_argument('--plot', metavar='FILE', help='draw the growth of time and memory '
+                        '(.png, .pdf, .svg); needs the part growth')
+    parser.add_argument('--runs', type=int, help='runs after the warm-up (default: 2 for growth, 5 '
+                        'for map, 10 for step, 15 for the others)')
     parser.add_argument('--threads', type=int, default=os.cpu_count(),
                         help='CPU threads (default: all, %(default)s here)')
     parser.add_argument('--measure', nargs=2, metavar=('FUNCTION', 'ARGUMENTS'),
                         help=argparse.SUPPRESS)  # what the fresh processes are started with
     args = parser.parse_args(argv)
     args.only = args.only or list(CASES)
-    if args.plot and 'step' not in args.only:
-        parser.error('--plot needs the part step')
+    if args.plot and 'growth' not in args.only:
+        parser.error('--plot needs the part growth')
     return args
 
 
@@ -147,11 +150,11 @@ def figure(name: str, value: float) -> str:
     """A figure with its unit."""
     if name in ('peak', 'memory', 'sample'):
         return f'{value / 1e9:.2f} GB' if value > 5e8 else f'{value / 1e6:.0f} MB'
-    if name in ('assignment', 'share'):
+    if name == 'assignment':
         return f'{100 * value:.1f} %'
     if name.endswith('seconds'):
         return f'{value:.2f} s' if value >= 1 else f'{1000 * value:.1f} ms'
-    if name in ('multiply_adds', 'rate', 'conv_rate'):
+    if name in ('multiply_adds', 'rate', 'bare_rate'):
         return f'{value / 1e9:.1f} G'
     return f'{value:,.3f}'.rstrip('0').rstrip('.')
 
@@ -172,24 +175,26 @@ def report(part: str, rows: list) -> None:
 
 
 def draw_growth(rows: list, path: str) -> None:
-    """Time and memory of a training step over the number of segments of a video."""
+    """Time, relative to the least value of each axis, and memory."""
     from matplotlib.figure import Figure
 
     from tmx_plugin.utils.files import atomic_write
-    growth = [row for row in rows if row['case'].startswith('growth')]
-    compared = [row for row in rows if row['arguments']['config'] == NOUN and row['reference']]
-    fig = Figure(figsize=(9, 3.6), layout='constrained')
-    for ax, name, scale, label in zip(fig.subplots(1, 2), ('seconds', 'peak'), (1, 1e9),
-                                      ('seconds a step', 'peak resident memory (GB)')):
-        ax.plot([row['arguments']['num_gts'] for row in growth],
-                [row['measured'][name] / scale for row in growth], 'o-', label='measured')
-        ax.plot([row['arguments']['num_gts'] for row in compared],
-                [row['reference'][name] / scale for row in compared], 's--', label='reference')
-        ax.set(xlabel='segments a video', ylabel=label)
-        ax.set_ylim(bottom=0)
-        ax.grid(alpha=.3)
-    ax.legend(frameon=False)
-    fig.suptitle('Training step of epic noun (293 classes), T = 2304, batch 2', fontsize=10)
+    titles = dict(num_gts='segments a video', num_classes='classes', length='grid length T')
+    fig = Figure(figsize=(9, 5), layout='constrained')
+    for axis, (above, below) in zip(GROWTH, fig.subplots(2, 3, sharex='col').T):
+        points = [row for row in rows if row['case'].startswith(axis)]
+        values = [row['arguments'][axis] for row in points]
+        for name, label in (('step_seconds', 'training step'), ('post_seconds', 'post-processing')):
+            times = [row['measured'][name] for row in points]
+            above.plot(values, [t / times[0] for t in times], 'o-', label=label)
+        below.plot(values, [row['measured']['peak'] / 1e9 for row in points], 'o-')
+        above.set(ylabel='time, relative')
+        below.set(xlabel=titles[axis], ylabel='peak memory (GB)')
+        for ax in (above, below):
+            ax.set_ylim(bottom=0)
+            ax.grid(alpha=.3)
+    above.legend(frameon=False)
+    fig.suptitle('Epic noun: 300 segments, 293 classes, T = 2304 unless varied', fontsize=10)
     with atomic_write(path, 'wb') as file:
         fig.savefig(file, format=Path(path).suffix[1:], dpi=150)
 
@@ -209,14 +214,13 @@ def run(args) -> None:
                                       reference=reference))
     for part, rows in results.items():
         report(part, rows)
-    print('in brackets: the public implementation, on a machine of two CPU cores of the same kind '
-          'as that of the figures in the README')
+    print('in brackets: the public implementation (ratios: AMD EPYC with AVX-512, 2 cores)')
     if args.json:
         from tmx_plugin.utils.files import atomic_write
         with atomic_write(args.json) as file:
             json.dump(dict(machine=about, results=results), file, indent=1)
     if args.plot:
-        draw_growth(results['step'], args.plot)
+        draw_growth(results['growth'], args.plot)
 
 
 def main(argv=None) -> int:

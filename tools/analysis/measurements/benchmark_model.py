@@ -14,9 +14,14 @@ import torch.nn.functional as F
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
+
+from tmx_plugin.engine.hooks.ema_hook import FusedEMA
+from tmx_plugin.utils.memory import keep_freed_memory
 
 LENGTH = 2304
 BATCH = 2
@@ -60,14 +65,20 @@ def random_batch(model: nn.Module, num_gts: int, length: int):
 
 def training_step(config: str, num_gts: int, runs: int, length: int = LENGTH,
                   cfg_options: Optional[dict] = None) -> dict:
-    """Forward, assignment, losses and backward of a batch of two videos.
+    """Training steps of two videos, and in turns with them the bare convolutions.
 
-    The optimizer's update is not part of it.
+    Bare are calls of :func:`torch.nn.functional.conv1d` of the same sizes, forward and backward to
+    weights and, but for the first, inputs. The processor and what else it does count for both, so
+    that the ratio can be compared between machines.
 
     Returns:
-        dict: ``seconds`` (median), ``assignment`` (the share of it, median), ``peak`` (bytes of
-        resident memory of the whole process) and ``num_pos``.
+        dict: ``seconds`` of forward, assignment, losses and backward, ``iteration_seconds`` from
+        the samples to the averaged weights, ``bare_seconds`` (the least of all runs each),
+        ``ratio`` and ``iteration_ratio`` to the bare ones, ``assignment`` (its share of the step,
+        median), ``peak`` (bytes of resident memory of the whole process, without the bare ones)
+        and ``num_pos``.
     """
+    keep_freed_memory()
     model = build_model(config, cfg_options).train()
     inputs, samples = random_batch(model, num_gts, length)
     assign, in_assign = model.head.assigner.assign, []
@@ -78,38 +89,76 @@ def training_step(config: str, num_gts: int, runs: int, length: int = LENGTH,
         in_assign.append(time.perf_counter() - start)
         return result
 
-    model.head.assigner.assign = timed_assign
-    seconds, assignment = [], []
-    for run in range(runs + 1):
+    def step():
         model.zero_grad(set_to_none=True)
-        in_assign.clear()
-        start = time.perf_counter()
         losses = model(inputs, samples, mode='loss')
         (losses['loss_cls'] + losses['loss_reg']).backward()
-        if run:  # the first one warms up
-            seconds.append(time.perf_counter() - start)
-            assignment.append(sum(in_assign) / seconds[-1])
-    return dict(seconds=statistics.median(seconds), assignment=statistics.median(assignment),
-                peak=peak_memory(), num_pos=float(losses['num_pos']))
+        return losses
+
+    model.head.assigner.assign = timed_assign
+    num_pos = float(step()['num_pos'])
+    step()
+    peak = peak_memory()
+    iterate, bare = iteration(model, config, inputs, samples), bare_step(model, length)
+    times, assignment = {'': [], 'iteration_': [], 'bare_': []}, []
+    for run in range(runs + 1):
+        for name, function in zip(times, (step, iterate, bare)):
+            in_assign.clear()
+            start = time.perf_counter()
+            function()
+            if run:  # the first one warms up
+                times[name].append(time.perf_counter() - start)
+                if function is step:
+                    assignment.append(sum(in_assign) / times[name][-1])
+    best = {f'{name}seconds': min(values) for name, values in times.items()}
+    return dict(best, ratio=best['seconds'] / best['bare_seconds'],
+                iteration_ratio=best['iteration_seconds'] / best['bare_seconds'],
+                assignment=statistics.median(assignment), peak=peak, num_pos=num_pos)
+
+
+def iteration(model: nn.Module, config: str, inputs: Tensor, samples: list):
+    """A function that does what the runner does with a batch: preprocessor to EMA."""
+    cfg = Config.fromfile(config)
+    MMLogger.get_instance('mmengine').setLevel('WARNING')  # a line for each parameter
+    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    ema = FusedEMA(model, cfg.default_hooks.ema.momentum, update_buffers=True)
+    data = dict(inputs=[x.T for x in inputs], data_samples=samples)
+
+    def run():
+        model.train_step(data, optim_wrapper)
+        ema.update_parameters(model)
+
+    return run
+
+
+def bare_step(model: nn.Module, length: int):
+    """A function that convolves forward and backward, and nothing else."""
+    calls = conv_calls(model, length, BATCH)
+    for _, x in calls[1:]:
+        x.requires_grad_()
+
+    def run():
+        for conv, x in calls:
+            out = F.conv1d(x, conv.weight, conv.bias, padding=conv.padding)
+            leaves = [conv.weight, x] if x.requires_grad else [conv.weight]
+            torch.autograd.grad(out, leaves, out.detach())
+
+    return run
 
 
 def inference_forward(config: str, runs: int, length: int = LENGTH,
                       cfg_options: Optional[dict] = None) -> dict:
     """The forward pass of one video, and in turns with it the bare convolutions.
 
-    These are calls of :func:`torch.nn.functional.conv1d` of the same sizes, with the head's over
-    all levels at once: what the machine can do.
-
     Returns:
-        dict: ``seconds`` and ``conv_seconds`` (medians), ``multiply_adds``, their ``rate`` and
-        ``conv_rate`` a second, and ``share``, the rate of the model relative to that of the
-        convolutions.
+        dict: ``seconds`` and ``bare_seconds`` (the least of all runs each), their ``ratio``,
+        ``multiply_adds``, and the ``rate`` and ``bare_rate`` of them a second.
     """
     model = build_model(config, cfg_options).eval()
     inputs = torch.randn(1, length, model.neck.in_channels).transpose(1, 2)
     calls = conv_calls(model, length)
     multiply_adds = sum(conv.weight.numel() * x.shape[2] for conv, x in calls)
-    seconds, conv_seconds = [], []
+    seconds, bare_seconds = [], []
     with torch.no_grad():
         for run in range(runs + 2):
             start = time.perf_counter()
@@ -118,17 +167,17 @@ def inference_forward(config: str, runs: int, length: int = LENGTH,
             middle = time.perf_counter()
             model(inputs)
             if run > 1:
-                conv_seconds.append(middle - start)
+                bare_seconds.append(middle - start)
                 seconds.append(time.perf_counter() - middle)
-    ours, plain = statistics.median(seconds), statistics.median(conv_seconds)
-    return dict(seconds=ours, conv_seconds=plain, multiply_adds=multiply_adds,
-                rate=multiply_adds / ours, conv_rate=multiply_adds / plain, share=plain / ours)
+    ours, bare = min(seconds), min(bare_seconds)
+    return dict(seconds=ours, bare_seconds=bare, ratio=ours / bare, multiply_adds=multiply_adds,
+                rate=multiply_adds / ours, bare_rate=multiply_adds / bare)
 
 
-def conv_calls(model: nn.Module, length: int) -> list:
-    """The convolutions of a model, each with a random input (1, C, T or N) of its size."""
+def conv_calls(model: nn.Module, length: int, batch: int = 1) -> list:
+    """The convolutions of a model, each with a random input (B, C, T or N) of its size."""
     num_points = sum(len(level) for level in points_of_levels(model, length))
-    return [(conv, torch.randn(1, conv.in_channels, size))
+    return [(conv, torch.randn(batch, conv.in_channels, size))
             for part, size in ((model.neck, length), (model.head, num_points))
             for conv in part.modules() if isinstance(conv, nn.Conv1d)]
 
