@@ -14,73 +14,74 @@ from torch.autograd.function import once_differentiable
 from .conv_layout import conv_forward, conv_grad_input, conv_grad_weight
 
 
-def time_major_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None) -> Tensor:
+def time_major_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None,
+                    scale: Optional[Tensor] = None) -> Tensor:
     """Convolve over time with "same" zero padding.
 
     Args:
         x (Tensor): Features (B, T, C), contiguous for speed.
         weight (Tensor): Weight of a Conv1d, (O, C, odd kernel size).
         bias (Tensor, optional): (O, ).
+        scale (Tensor, optional): Factor of each channel (B, 1, C), without a gradient. A product
+            of the caller would be kept for the backward pass; this one is computed again.
 
     Returns:
         Tensor: (B, T, O), contiguous.
     """
     if torch.is_grad_enabled():
-        return _TimeMajorConv.apply(x, weight, bias)
-    return conv_forward(x, weight, bias)
+        return _TimeMajorConv.apply(x, weight, bias, scale)
+    return conv_forward(x if scale is None else x * scale, weight, bias)
 
 
 class _TimeMajorConv(torch.autograd.Function):
     """The convolution, each of its gradients in the layout that is fastest for it."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return conv_forward(x, weight, bias)
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Optional[Tensor],
+                scale: Optional[Tensor]) -> Tensor:
+        ctx.save_for_backward(x, weight, scale)
+        return conv_forward(x if scale is None else x * scale, weight, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple:
-        x, weight = ctx.saved_tensors
-        wanted = ctx.needs_input_grad
-        grad_x, grad_weight = _conv_gradients(grad, x, weight, wanted)
-        return grad_x, grad_weight, grad.sum((0, 1)).to(weight.dtype) if wanted[2] else None
+        x, weight, scale = ctx.saved_tensors
+        wants_x, wants_weight, wants_bias, _ = ctx.needs_input_grad
+        grad, kernel = grad.contiguous(), weight.to(grad.dtype)  # autocast computes in grad's type
+        grad_x = grad_weight = grad_bias = None
+        if wants_weight:  # first: its copies are gone when the next gradient is made
+            scaled = x if scale is None else x * scale
+            grad_weight = conv_grad_weight(grad, scaled.to(grad.dtype), kernel).to(weight.dtype)
+        if wants_x:
+            grad_x = conv_grad_input(grad, x.to(grad.dtype), kernel).to(x.dtype)
+            grad_x = grad_x if scale is None else grad_x * scale
+        if wants_bias:
+            grad_bias = grad.sum((0, 1)).to(weight.dtype)
+        return grad_x, grad_weight, grad_bias, None
 
 
-def _conv_gradients(grad: Tensor, x: Tensor, weight: Tensor, wanted) -> tuple:
-    """Gradients of input and weight where wanted, of their dtypes; autocast computes in grad's."""
-    grad, kernel, cast_x = grad.contiguous(), weight.to(grad.dtype), x.to(grad.dtype)
-    grad_x = conv_grad_input(grad, cast_x, kernel).to(x.dtype) if wanted[0] else None
-    grad_weight = conv_grad_weight(grad, cast_x, kernel).to(weight.dtype) if wanted[1] else None
-    return grad_x, grad_weight
-
-
-class _ConvNormReLU(torch.autograd.Function):
-    """Convolution, LayerNorm, mask and ReLU, with as few passes and copies as they need.
+class _NormMaskReLU(torch.autograd.Function):
+    """LayerNorm, mask and ReLU, with as few passes as they need.
 
     What the ReLU lets through has passed the mask, so that its backward pass is that of both.
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, gain: Tensor, bias: Tensor, mask: Tensor,
-                eps: float) -> Tensor:
-        conv = conv_forward(x, weight)
-        if conv.dtype != gain.dtype and not conv.is_cpu:
-            conv = conv.to(gain.dtype)  # on a CPU, autocast lets the norm take both
-        out, mean, rstd = torch.native_layer_norm(conv, gain.shape, gain, bias, eps)
+    def forward(ctx, x: Tensor, gain: Tensor, bias: Tensor, mask: Tensor, eps: float) -> Tensor:
+        if x.dtype != gain.dtype and not x.is_cpu:
+            x = x.to(gain.dtype)  # on a CPU, autocast lets the norm take both
+        out, mean, rstd = torch.native_layer_norm(x, gain.shape, gain, bias, eps)
         out = out.mul_(mask).relu_()
-        ctx.save_for_backward(x, weight, conv, mean, rstd, gain, bias, out)
+        ctx.save_for_backward(x, mean, rstd, gain, bias, out)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad: Tensor) -> tuple:
-        x, weight, conv, mean, rstd, gain, bias, out = ctx.saved_tensors
-        wanted = list(ctx.needs_input_grad)
-        grad = torch.ops.aten.threshold_backward(grad, out, 0)
-        grad, grad_gain, grad_bias = torch.ops.aten.native_layer_norm_backward(
-            grad, conv, gain.shape, mean, rstd, gain, bias, [True, *wanted[2:4]])
-        return *_conv_gradients(grad, x, weight, wanted), grad_gain, grad_bias, None, None
+        x, mean, rstd, gain, bias, out = ctx.saved_tensors
+        grad = torch.ops.aten.threshold_backward(grad.contiguous(), out, 0)
+        return *torch.ops.aten.native_layer_norm_backward(
+            grad, x, gain.shape, mean, rstd, gain, bias, list(ctx.needs_input_grad[:3])), None, None
 
 
 class TemporalConvBlock(nn.Module):
@@ -96,9 +97,18 @@ class TemporalConvBlock(nn.Module):
         self.conv = nn.Conv1d(in_channels, out_channels, 3, padding=1, bias=False)
         self.norm = nn.LayerNorm(out_channels, eps=1e-6)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Args: x (B, T, C_in) and mask (B, T, 1) of x's dtype. Returns (B, T, C_out)."""
+    def forward(self, x: Tensor, mask: Tensor, scale: Optional[Tensor] = None) -> Tensor:
+        """Block over time.
+
+        Args:
+            x (Tensor): (B, T, C_in).
+            mask (Tensor): (B, T, 1), of x's dtype.
+            scale (Tensor, optional): Factor of each channel of x, (B, 1, C_in).
+
+        Returns:
+            Tensor: (B, T, C_out).
+        """
+        x = time_major_conv(x, self.conv.weight, scale=scale)
         if torch.is_grad_enabled():
-            return _ConvNormReLU.apply(x, self.conv.weight, self.norm.weight, self.norm.bias, mask,
-                                       self.norm.eps)
-        return self.norm(conv_forward(x, self.conv.weight)).mul_(mask).relu_()
+            return _NormMaskReLU.apply(x, self.norm.weight, self.norm.bias, mask, self.norm.eps)
+        return self.norm(x).mul_(mask).relu_()

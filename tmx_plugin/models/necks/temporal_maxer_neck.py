@@ -97,11 +97,13 @@ class TemporalMaxerNeck(BaseModule):
         if x.shape[1] != self.in_channels:
             raise DataError(f'the model takes features of {self.in_channels} channels '
                             f'(neck.in_channels), these have {x.shape[1]}')
+        scale = None
         if self.training and self.input_dropout:
-            x = F.dropout1d(x, self.input_dropout)
+            scale = F.dropout1d(x.new_ones(*x.shape[:2], 1), self.input_dropout).transpose(1, 2)
         x = x.transpose(1, 2).contiguous()  # (B, T, C), free where the preprocessor made x
         for block in self.embed:
-            x = block(x, masks.unsqueeze(-1).to(x.dtype))
+            x = block(x, masks.unsqueeze(-1).to(x.dtype), scale)
+            scale = None  # of the input alone
 
         num_levels = len(self.level_norms)
         if lengths is None:
