@@ -22,6 +22,7 @@ from tmx_plugin.datasets.checks import (
     stream_findings,
 )
 from tmx_plugin.datasets.checks.features import FeatureFacts, feature_findings, read_all
+from tmx_plugin.datasets.checks.segments import long_segment_findings
 from tmx_plugin.datasets.errors import DataError
 from tmx_plugin.structures.video_time import VideoTime
 
@@ -145,7 +146,7 @@ def test_files_of_one_video_that_differ_in_length():
 def test_odd_segments():
     video = grid_info((5, 5), (9, 8), (64, 70), (60, 66), (60, 64.5), (3, 3.4), (0, 40), (1, 2))
     found = [(f.message.split(' segments ')[0], f.message.split(' segments ')[1].split(' (in')[0])
-             for f in segment_findings([video], largest_range=16)]
+             for f in [*segment_findings([video]), *long_segment_findings([video], 16)]]
     assert found == [
         ('2 of 8', 'end at or before their start'),
         ('1 of 8', 'start at or after the end of their video'),

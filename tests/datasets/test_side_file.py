@@ -5,9 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from tmx_plugin.datasets.feature_checks import check_side_files
 from tmx_plugin.datasets.formats import VideoInfo
-from tmx_plugin.datasets.side_file import read_side_file, side_file_conflicts, write_side_file
+from tmx_plugin.datasets.side_file import (
+    check_side_files,
+    read_side_file,
+    side_file_conflicts,
+    write_side_file,
+)
 from tmx_plugin.errors import FormatError
 from tmx_plugin.features.storage import is_complete
 
@@ -33,7 +37,7 @@ def test_every_reader_refuses_it_in_the_same_words(tmp_path, content, message):
     words = set()
     for reader in (lambda: read_side_file(path), lambda: is_complete(path, {}),
                    lambda: VideoInfo(features=tmp_path)['v'],
-                   lambda: check_side_files([video], feature_stride=4, offset_frames=8)):
+                   lambda: check_side_files(video, feature_stride=4, offset_frames=8)):
         with pytest.raises(FormatError, match=f'v.json: .*{message}') as error:
             reader()
         words.add(str(error.value))

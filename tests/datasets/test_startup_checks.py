@@ -42,6 +42,7 @@ def test_folders_of_different_lengths_are_a_warning(build, monkeypatch):
 def test_model_and_features_must_be_of_one_width(build, wrap):
     def start(in_channels, **kwargs):
         DataCheckHook().before_train(SimpleNamespace(
+            cfg={},
             model=SimpleNamespace(neck=SimpleNamespace(in_channels=in_channels)),
             train_dataloader=SimpleNamespace(dataset=wrap(build(**kwargs)))))
     start(5)

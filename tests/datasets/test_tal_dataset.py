@@ -235,8 +235,8 @@ def test_other_names_of_feature_files_are_suggested(root):
 
 def test_width_differs(root):
     np.save(root / 'features' / 'b.npy', np.zeros((20, 4), np.float32))
-    with pytest.raises(DataError, match=r"b.npy: video 'b': expected 3 channels as in .*a.npy, "
-                                        r'found 4'):
+    with pytest.raises(DataError, match=r'a.json: expected features of one width, found '
+                       r'3 \(a and 1 more\), 4 \(b\)'):
         build(root)
     # (C, T) files of other lengths
     np.save(root / 'features' / 'a.npy', np.zeros((3, 20), np.float32))

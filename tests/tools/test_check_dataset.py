@@ -189,7 +189,7 @@ def test_skipping_missing_files_is_a_warning(check, data):
     no_file(data)
     status, out, _ = check('--split', 'train', '--cfg-options',
                            'train_dataloader.dataset.dataset.missing=skip')
-    assert status == 0 and 'the features of 1 of 3 videos are not there' in out
+    assert status == 0 and "the features of 1 of 3 videos of subset 'training' are not there" in out
     assert check('--split', 'train', '--strict')[0] == 1
 
 

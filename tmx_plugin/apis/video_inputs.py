@@ -8,8 +8,8 @@ from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from ..datasets.feature_checks import check_side_files
 from ..datasets.feature_io import read_features
+from ..datasets.side_file import check_side_files
 from ..errors import ConfigError, DataError, MissingFileError
 from ..features.extractor import FeatureExtractor
 from ..features.frame_pipeline import FramePipeline
@@ -166,7 +166,7 @@ class VideoInputs:
                             'of the video; give fps')
         self._check_recipe(side, path)
         if side:
-            check_side_files([dict(video_id=name, feature_paths=[str(path)], fps=self.fps or fps)],
+            check_side_files(dict(video_id=name, feature_paths=[str(path)], fps=self.fps or fps),
                              feature_stride=self.dataset.feature_stride,
                              offset_frames=self.dataset.offset_frames)
         features = read_features(path, self.dataset.layout, name)

@@ -1,26 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """All checks of the data that a configuration reads, however much is wrong with it."""
-import logging
-import os
-from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Optional
 
 import numpy as np
 from mmaction.registry import DATASETS
-from mmengine.logging import MMLogger
 
-from ..datasets.annotations import IGNORED_LABELS, read_annotations, read_class_list
-from ..datasets.checks.features import FeatureFacts, feature_findings, read_all
+from ..datasets.annotations import IGNORED_LABELS
+from ..datasets.checks.features import FeatureFacts, width_findings
 from ..datasets.checks.findings import Finding
-from ..datasets.checks.geometry import length_findings, stream_findings
 from ..datasets.checks.segments import (
     class_count_findings,
-    class_findings,
     grid_segments,
-    segment_findings,
+    long_segment_findings,
 )
+from ..datasets.inspection import inspect, unwrap
 from ..errors import DataError
 from ..utils.names import some
 from .advice import offset_findings, sampled_scales, scale_findings, window_findings
@@ -90,8 +85,8 @@ class SplitReport:
     findings: list = field(default_factory=list)
 
     def add(self, level, check, message, items=()):
-        """Note a finding."""
-        self.findings.append(Finding(level, check, str(message), list(items)))
+        """Add a finding."""
+        self.findings.append(Finding(level, check, message, list(items)))
 
 
 def split_configs(cfg, splits=SPLITS) -> dict:
@@ -103,20 +98,10 @@ def split_configs(cfg, splits=SPLITS) -> dict:
     for split in splits:
         loader = cfg.get(f'{split}_dataloader')
         if loader and loader.get('dataset'):
-            found[split] = list(_unwrap(loader['dataset']))
+            found[split] = list(unwrap(loader['dataset']))
     if found.get('test') == found.get('val') and 'val' in found:
         del found['test']
     return found
-
-
-def _unwrap(dataset):
-    if 'datasets' in dataset:  # ConcatDataset
-        for part in dataset['datasets']:
-            yield from _unwrap(part)
-    elif 'ann_file' not in dataset and isinstance(dataset.get('dataset'), dict):
-        yield from _unwrap(dataset['dataset'])  # RepeatDataset and its like
-    else:
-        yield dataset
 
 
 def check_split(split: str, dataset_cfg: dict, model: ModelFacts, *, values: bool = True,
@@ -131,28 +116,21 @@ def check_split(split: str, dataset_cfg: dict, model: ModelFacts, *, values: boo
         progress (Callable): Wraps the list of videos while features are read.
     """
     dataset = DATASETS.build({**dataset_cfg, 'lazy_init': True})
-    report = SplitReport(split, str(dataset.ann_file), ' or '.join(dataset.subset))
-    _start_like_a_run(dataset, report)
-    try:
-        videos = read_annotations(dataset.ann_file)
-    except (DataError, FileNotFoundError):
-        return report  # said already
-    _find_subsets(videos, report)
-    _find_classes(dataset, videos, model, report)
-    _find_videos(dataset, videos, report)
-    there = [info for info in report.data_list if info['video_id'] not in report.missing]
-    facts = report.facts = read_all(there, layout=dataset.layout, values=values, progress=progress,
-                                    sample_stride=dataset.sample_stride)
-    report.findings += feature_findings(facts, expected_width=model.in_channels,
-                                        channels=dataset.channels)
-    report.findings += length_findings(there, facts.lengths, widths=facts.widths,
-                                       sample_stride=dataset.sample_stride, layout=dataset.layout)
-    report.findings += stream_findings(facts.file_lengths)
+    found = inspect(dataset, values=values, progress=progress)
+    report = SplitReport(
+        split, str(dataset.ann_file), ' or '.join(dataset.subset), _count_subsets(found.videos),
+        found.classes, found.data_list, found.missing, found.facts, findings=found.findings)
+    if not found.videos:
+        return report
+    if model.num_classes is not None and not found.has('classes'):
+        report.findings += class_count_findings(found.classes, model.num_classes)
+    if not found.has('width'):
+        report.findings += width_findings(found.facts, model.in_channels, dataset.channels)
+    facts, there = found.facts, found.readable
     report.findings += offset_findings(there, facts.lengths, dataset.sample_stride)
     if split == 'train':
         _advise(report, dataset, dataset_cfg.get('pipeline') or (), model, there if values else ())
     _check_segments(report, model)
-    _drop_repeats(report)
     return report
 
 
@@ -167,88 +145,21 @@ def _advise(report, dataset, pipeline, model, readable) -> None:
             report.findings += [] if std is None else scale_findings(std)
 
 
-@contextmanager
-def _quiet():
-    """Without the log of a run: its warnings come back as findings."""
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _start_like_a_run(dataset, report):
-    """What a run would stop with, in its words."""
-    try:
-        with _quiet():
-            dataset.full_init()
-    except (DataError, FileNotFoundError) as error:
-        report.add('error', 'start-up', error)
-
-
-def _find_subsets(videos, report):
+def _count_subsets(videos) -> dict:
+    """Videos and segments by subset."""
+    subsets: dict = {}
     for video in videos:
-        count = report.subsets.setdefault(video.subset, [0, 0])
+        count = subsets.setdefault(video.subset, [0, 0])
         count[0] += 1
         count[1] += sum(label not in IGNORED_LABELS for label in video.labels)
-
-
-def _find_classes(dataset, videos, model, report):
-    used = Counter(label for video in videos for label in video.labels
-                   if label not in IGNORED_LABELS)
-    classes = dataset.metainfo.get('classes') or ()
-    if not classes and dataset.class_file:
-        with suppress(DataError, FileNotFoundError):  # said at start-up
-            classes = read_class_list(dataset.class_file)
-    unknown = {name: count for name, count in used.items() if name not in classes} \
-        if classes else {}
-    if unknown:
-        report.add('error', 'classes', f'{len(unknown)} labels of the annotations are not in the '
-                   f'class list: ' + some([f'{name!r} ({count} segments)'
-                                           for name, count in unknown.items()], 10), unknown)
-    if model.num_classes is not None and classes:
-        report.findings += class_count_findings(classes, model.num_classes)
-    # Go on with every label, so that the other checks see all segments.
-    report.classes = (*(classes or sorted(used)), *(unknown if classes else ()))
-    dataset._metainfo['classes'] = report.classes
-
-
-def _find_videos(dataset, videos, report):
-    wanted = dataset.match_subset({video.subset for video in videos})
-    try:
-        blocked = dataset._read_block_list()
-    except FileNotFoundError:
-        blocked = set()
-    for video in videos:
-        if video.subset not in wanted or video.video_id in blocked:
-            continue
-        try:
-            report.data_list.append(dataset._to_info(video))
-        except DataError:
-            continue  # neither frames nor fps; said at start-up
-    for info in report.data_list:
-        absent = [path for path in info['feature_paths'] if not os.path.isfile(path)]
-        if absent:
-            report.missing[info['video_id']] = absent[0]
-    stop = next((finding for finding in report.findings if finding.check == 'start-up'), None)
-    if report.missing and stop and next(iter(report.missing.values())) in stop.message:
-        stop.items = list(report.missing.values())
-    elif report.missing:
-        level = 'error' if dataset.missing == 'error' else 'warning'
-        report.add(level, 'missing', f'the features of {len(report.missing)} of '
-                   f'{len(report.data_list)} videos are not there: '
-                   + some(report.missing.values()), report.missing.values())
+    return subsets
 
 
 def _check_segments(report, model):
     if not report.data_list:
         return
     ranges = model.ranges
-    report.findings += segment_findings(report.data_list, ranges[-1][1] if ranges else None)
-    report.findings += class_findings(report.data_list, report.classes,
-                                      'train' if report.split == 'train' else 'test')
+    report.findings += long_segment_findings(report.data_list, ranges[-1][1]) if ranges else []
     # With a wrong stride or rate the grid is wrong too: no word on it then.
     if not ranges or any(f.check == 'length' and f.level == 'error' for f in report.findings):
         return
@@ -272,12 +183,6 @@ def _late_segments(report) -> list:
             if info['video_id'] in report.facts.lengths
             for start in grid_segments(info)[info['segments_sec'][:, 0] < info['duration'], 0]
             if start > report.facts.lengths[info['video_id']] - 1]
-
-
-def _drop_repeats(report):
-    """Leave out what the start-up error says already."""
-    stop = next((f.message for f in report.findings if f.check == 'start-up'), '')
-    report.findings = [f for f in report.findings if f.check == 'start-up' or f.message not in stop]
 
 
 def compare_splits(reports) -> list:

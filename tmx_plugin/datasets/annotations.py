@@ -26,7 +26,7 @@ from ..utils.names import some
 from ..utils.text_files import is_finite, read_json, read_text
 
 __all__ = ['IGNORED_LABELS', 'VideoAnnotation', 'canonical_subset', 'match_subsets',
-           'read_annotations', 'read_class_list', 'sorted_labels']
+           'read_annotations', 'read_class_list', 'resolve_classes', 'sorted_labels']
 
 
 def read_annotations(path, hint: str = '', facts=None) -> list:
@@ -78,6 +78,24 @@ def read_class_list(path, hint: str = '') -> tuple:
         raise DataError(f'{path}: expected each class once, found {some(map(repr, twice), 5)} more '
                         'than once')
     return tuple(names)
+
+
+def resolve_classes(names=None, class_file=None, hint: str = '') -> tuple:
+    """Class names in the order of the labels: those given go before those of a file.
+
+    Args:
+        names (Sequence[str], optional): Class names.
+        class_file (str | Path, optional): See :func:`read_class_list`, as for ``hint``.
+
+    Returns:
+        tuple[tuple[str], str]: The names, none where there is neither, and where they come from.
+
+    >>> resolve_classes(['run', 'jump'])
+    (('run', 'jump'), 'the classes of metainfo')
+    """
+    if names:
+        return tuple(names), 'the classes of metainfo'
+    return (read_class_list(class_file, hint) if class_file else ()), str(class_file)
 
 
 def sorted_labels(videos) -> tuple:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Optional
 
-from ..errors import FormatError
+from ..errors import DataError, FormatError
 from ..utils.files import atomic_write
 from ..utils.text_files import is_finite, read_json
 
@@ -77,3 +77,14 @@ def side_file_conflicts(info: Mapping, *, feature_stride: float, offset_frames: 
                 yield (f'{side_file_of(path)}: video {info["video_id"]!r}: the features were '
                        f'extracted with {key} {found}, expected {name} {value:g} of the '
                        'configuration')
+
+
+def check_side_files(info: Mapping, *, feature_stride: float, offset_frames: float) -> None:
+    """Raise the first of :func:`side_file_conflicts`.
+
+    Raises:
+        DataError: A side file contradicts the configuration, or is not as it should be.
+    """
+    for text in side_file_conflicts(info, feature_stride=feature_stride,
+                                    offset_frames=offset_frames):
+        raise DataError(text)

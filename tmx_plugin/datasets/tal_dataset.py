@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Temporal action localization on pre-computed features."""
-import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,27 +13,13 @@ from mmengine.logging import print_log
 
 from ..errors import ConfigError, DataError, MissingFileError
 from ..structures.video_time import VideoTime
-from ..utils.names import either, some
+from ..utils.names import either
 from ..utils.text_files import read_lines
-from .annotations import (
-    IGNORED_LABELS,
-    VideoAnnotation,
-    match_subsets,
-    read_annotations,
-    read_class_list,
-    sorted_labels,
-)
-from .checks import (
-    class_findings,
-    length_findings,
-    report_findings,
-    segment_findings,
-    stream_findings,
-    width_findings,
-)
-from .feature_checks import check_side_files, name_hint, peek_sizes
+from .annotations import IGNORED_LABELS, VideoAnnotation, match_subsets
+from .checks.findings import report_findings
 from .feature_io import read_features
 from .feature_values import CHOICES, ValueCheck
+from .inspection import inspect
 
 
 @DATASETS.register_module()
@@ -174,20 +159,9 @@ class TALDataset(BaseDataset):
 
     def load_data_list(self) -> list:
         """Videos of the subset, as the dictionaries that :meth:`get_data_info` describes."""
-        videos = read_annotations(self.ann_file, self.HINT)
-        self._metainfo['classes'] = self._find_classes(videos)
-        available = {video.subset for video in videos}
-        wanted = self.match_subset(available)
-        if not wanted:
-            raise DataError(f'{self.ann_file}: expected videos of subset {either(self.subset)}, '
-                            f'found only {either(sorted(available))}')
-        blocked = self._read_block_list()
-        videos = [v for v in videos if v.subset in wanted and v.video_id not in blocked]
-        data_list = self._with_features([self._to_info(video) for video in videos])
-        if not data_list:
-            raise DataError(f'{self.ann_file}: no video of subset {either(self.subset)} is left '
-                            f'after the block list ({len(blocked)} names) and missing features')
-        self._check(data_list)
+        found = inspect(self)
+        report_findings(found.findings, self.ann_file)
+        self._metainfo['classes'], data_list = found.classes, found.data_list
         for i, info in enumerate(data_list):
             info['file_number'] = i * len(self.data_prefix)
         self.value_check = ValueCheck(self.value_check.features,
@@ -202,34 +176,20 @@ class TALDataset(BaseDataset):
         """In training, leave out what has no ground truth."""
         if self.test_mode:
             return self.data_list
-        if self.filter_gt:
-            for info in self.data_list:
-                frames = VideoTime.of(info).to_frames(info['segments_sec'])
-                keep = frames[:, 1] > frames[:, 0]
-                info.update(segments_sec=info['segments_sec'][keep], labels=info['labels'][keep])
-        kept = [info for info in self.data_list if len(info['labels'])]
-        if not kept:
-            raise DataError(f'{self.ann_file}: none of the {len(self.data_list)} videos of subset '
-                            f'{either(self.subset)} has a segment to train on')
-        return kept
+        for info in self.data_list:
+            keep = self.trains_on(info)
+            info.update(segments_sec=info['segments_sec'][keep], labels=info['labels'][keep])
+        return [info for info in self.data_list if len(info['labels'])]
 
-    def _find_classes(self, videos) -> tuple:
-        if self._metainfo.get('classes'):
-            classes = tuple(self._metainfo['classes'])
-            source = 'the classes of metainfo'
-        elif self.class_file:
-            classes, source = read_class_list(self.class_file, self.HINT), self.class_file
-        else:
-            return sorted_labels(videos)
-        known = {*classes, *IGNORED_LABELS}
-        for video in videos:
-            unknown = [label for label in video.labels if label not in known]
-            if unknown:
-                raise DataError(f'{self.ann_file}: video {video.video_id!r}: expected one of the '
-                                f'{len(classes)} labels of {source}, found {unknown[0]!r}')
-        return classes
+    def trains_on(self, info: dict) -> np.ndarray:
+        """Which segments of a video training uses, as indices (n,)."""
+        if not self.filter_gt:
+            return np.arange(len(info['labels']))
+        frames = VideoTime.of(info).to_frames(info['segments_sec'])
+        return np.flatnonzero(frames[:, 1] > frames[:, 0])
 
-    def _read_block_list(self) -> set:
+    def read_block_list(self) -> set:
+        """Names of the videos to leave out."""
         if not isinstance(self.block_list, str):
             return set(self.block_list)
         path = Path(self.block_list)
@@ -237,8 +197,13 @@ class TALDataset(BaseDataset):
             raise MissingFileError(f'{path}: block list (one video a line) not found')
         return set(read_lines(path))
 
-    def _to_info(self, video: VideoAnnotation) -> dict:
-        index = {name: i for i, name in enumerate(self._metainfo['classes'])}
+    def describe(self, video: VideoAnnotation, classes: Sequence[str]) -> dict:
+        """What the data set knows of a video, but for its features; see :meth:`get_data_info`.
+
+        Raises:
+            DataError: Its frame rate cannot be inferred.
+        """
+        index = {name: i for i, name in enumerate(classes)}
         kept = [i for i, label in enumerate(video.labels) if label not in IGNORED_LABELS]
         # A rate that holds for all videos goes before what the file says of each.
         num_frames = video.num_frames if self.fps is None else None
@@ -262,36 +227,6 @@ class TALDataset(BaseDataset):
         prefix, suffix = (x[key] if isinstance(x, dict) else x
                           for x in (self.feature_prefix, self.feature_suffix))
         return os.path.join(self.data_prefix[key], f'{prefix}{video}{suffix}')
-
-    def _with_features(self, data_list: list) -> list:
-        absent = {info['video_id']: path for info in data_list for path in info['feature_paths']
-                  if not os.path.isfile(path)}
-        if not absent:
-            return data_list
-        count = f'{len(absent)} of {len(data_list)} videos of subset {either(self.subset)}'
-        if self.missing == 'error':
-            files = some([f'{path} (video {name!r})' for name, path in absent.items()])
-            raise MissingFileError(
-                f'{self.ann_file}: the features of {count} are not there: {files}. '
-                f'{name_hint(absent)}{self.HINT} '
-                "Or set missing='skip' to go on without these videos.")
-        print_log(f'Going on without {count}, whose features are not there: '
-                  f'{", ".join(absent)}', 'current', logging.WARNING)
-        return [info for info in data_list if info['video_id'] not in absent]
-
-    def _check(self, data_list: list) -> None:
-        check_side_files(data_list, feature_stride=self.feature_stride,
-                         offset_frames=self.offset_frames)
-        lengths, widths, file_lengths = peek_sizes(
-            data_list, layout=self.layout, sample_stride=self.sample_stride)
-        report_findings([
-            *length_findings(data_list, lengths, sample_stride=self.sample_stride, widths=widths,
-                             layout=self.layout),
-            *stream_findings(file_lengths),
-            *width_findings(widths, channels=self.channels),
-            *segment_findings(data_list),
-            *class_findings(data_list, self._metainfo['classes'],
-                            'test' if self.test_mode else 'train')], self.ann_file)
 
     # ---------------------------------------------------------------- samples
 

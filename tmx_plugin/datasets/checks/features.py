@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading every feature of a data set once: damage, widths, NaN and infinity."""
+from collections import Counter
 from dataclasses import dataclass, field
 
-from ...errors import DataError
+from ...errors import TmxError
 from ...utils.names import some
-from ..feature_io import read_features
+from ..feature_io import peek_shape, read_features
 from ..feature_values import LIMIT, find_bad_values
 from .findings import Finding
 
@@ -48,13 +49,17 @@ def read_all(data_list, *, layout='tc', sample_stride=1, values=True, progress=i
     for info in progress(data_list):
         name = info['video_id']
         try:
-            arrays = [read_features(path, layout, name) for path in info['feature_paths']]
-        except (DataError, OSError) as error:
+            if values:
+                arrays = [read_features(path, layout, name) for path in info['feature_paths']]
+                shapes = [array.shape for array in arrays]
+            else:
+                shapes = [peek_shape(path, layout, name) for path in info['feature_paths']]
+        except (TmxError, OSError) as error:
             facts.damaged[name] = str(error)
             continue
-        facts.file_lengths[name] = [len(array) for array in arrays]
+        facts.file_lengths[name] = [length for length, _ in shapes]
         facts.lengths[name] = -(-max(facts.file_lengths[name]) // sample_stride)
-        facts.widths[name] = sum(array.shape[1] for array in arrays)
+        facts.widths[name] = sum(width for _, width in shapes)
         if values:
             bad = sum(found.count for found in map(find_bad_values, arrays) if found)
             if bad:
@@ -64,13 +69,15 @@ def read_all(data_list, *, layout='tc', sample_stride=1, values=True, progress=i
     return facts
 
 
-def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None) -> list:
+def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None,
+                     layout='tc') -> list:
     """What is wrong with the features.
 
     Args:
         facts (FeatureFacts): From :func:`read_all`.
         expected_width (int, optional): Channels that the model takes.
         channels (tuple[int, int], optional): Channels ``lo:hi`` that the dataset takes.
+        layout (str): How the files were read.
 
     Returns:
         list[Finding]: Errors and warnings.
@@ -80,7 +87,7 @@ def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None)
         first = next(iter(facts.damaged.values()))
         findings.append(Finding('error', 'features', f'the files of {len(facts.damaged)} videos '
                                 f'cannot be read: {first}', list(facts.damaged)))
-    findings += width_findings(facts.widths, expected_width, channels)
+    findings += width_findings(facts, expected_width, channels, layout)
     if facts.not_finite:
         name, count = next(iter(facts.not_finite.items()))
         findings.append(Finding(
@@ -94,21 +101,26 @@ def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None)
     return findings
 
 
-def width_findings(widths, expected=None, channels=None) -> list:
+def width_findings(facts: FeatureFacts, expected=None, channels=None, layout='tc') -> list:
     """Errors about widths of features that differ, or are not those wanted.
 
     Args:
-        widths (dict[str, int]): Channels by video.
-        expected (int, optional): See :func:`feature_findings`, as for ``channels``.
+        facts (FeatureFacts): See :func:`feature_findings`, as for the others.
+        expected (int, optional): Channels that the model takes.
         channels (tuple[int, int], optional): Channels taken.
+        layout (str): How the files were read.
     """
     by_width: dict = {}
-    for name, width in widths.items():
+    for name, width in facts.widths.items():
         by_width.setdefault(width, []).append(name)
     if len(by_width) > 1:
         found = ', '.join(f'{width} ({some(names, 1)})' for width, names in by_width.items())
         rare = min(by_width.values(), key=len)
-        return [Finding('error', 'width', f'expected features of one width, found {found}', rare)]
+        lengths = Counter(facts.lengths[names[0]] for names in by_width.values() if facts.lengths)
+        hint = f' (layout {layout!r}; are they stored the other way round?)' \
+            if any(count > 1 for count in lengths.values()) else ''
+        return [Finding('error', 'width', f'expected features of one width, found {found}{hint}',
+                        rare)]
     if not by_width:
         return []
     (width, names), = by_width.items()

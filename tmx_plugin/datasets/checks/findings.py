@@ -2,6 +2,7 @@
 """What a check found."""
 import logging
 from dataclasses import dataclass, field
+from typing import Optional
 
 from mmengine.logging import print_log
 
@@ -18,12 +19,14 @@ class Finding:
         check (str): Short name of the check.
         message (str): What was expected and what was found.
         items (list[str]): All videos, files or names concerned.
+        error (Exception, optional): What training raises in the place of a :class:`DataError`.
     """
 
     level: str
     check: str
     message: str
     items: list = field(default_factory=list)
+    error: Optional[Exception] = None
 
 
 def report_findings(findings, source) -> None:
@@ -34,12 +37,12 @@ def report_findings(findings, source) -> None:
         source (str | Path): The annotation file, for the messages.
 
     Raises:
-        DataError: If there is an error among the findings.
+        TmxError: If there is an error among the findings.
     """
     findings = list(findings)
     for finding in findings:
         if finding.level == 'error':
-            raise DataError(f'{source}: {finding.message}')
+            raise finding.error or DataError(f'{source}: {finding.message}')
     for finding in findings:
         if finding.level == 'warning':
             print_log(f'{source}: {finding.message}', 'current', logging.WARNING)

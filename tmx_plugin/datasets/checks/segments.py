@@ -14,36 +14,52 @@ def grid_segments(info: dict) -> np.ndarray:
     return time.to_grid(time.to_frames(info['segments_sec']))
 
 
-def segment_findings(data_list, largest_range=None) -> list:
+def segment_findings(data_list) -> list:
     """Warnings about segments that no point can learn, or that lie outside their video.
 
     Args:
         data_list (list[dict]): Videos, as :class:`TALDataset` describes them.
-        largest_range (float, optional): Upper end of the largest regression range, grid steps.
 
     Returns:
         list[Finding]: One for each kind of oddity there is.
     """
+    def oddities(info):
+        segments = info['segments_sec']
+        short = (segments[:, 1] > segments[:, 0]) & (_grid_steps(info) < 1)
+        return {**odd_segments(segments, info['duration'], VideoTime.of(info).step),
+                'are shorter than one grid step': short}
+    return _segment_warnings(data_list, oddities)
+
+
+def long_segment_findings(data_list, largest_range: float) -> list:
+    """Warning about segments that are longer than the largest regression range reaches.
+
+    Args:
+        data_list (list[dict]): Videos, as :class:`TALDataset` describes them.
+        largest_range (float): Upper end of the largest regression range, grid steps.
+    """
+    # From the centre, both ends are at half the length.
+    words = (f'are longer than the largest regression range reaches ({2 * largest_range:g} grid '
+             'steps)')
+    return _segment_warnings(
+        data_list, lambda info: {words: _grid_steps(info) > 2 * largest_range})
+
+
+def _grid_steps(info: dict) -> np.ndarray:
+    """Lengths (G,) of a video's segments in grid steps."""
+    grid = grid_segments(info)
+    return grid[:, 1] - grid[:, 0]
+
+
+def _segment_warnings(data_list, oddities) -> list:
+    """A warning for each description that holds of any segment."""
     found: dict = {}
     for info in data_list:
-        for words, odd in _oddities(info, largest_range).items():
+        for words, odd in oddities(info).items():
             found.setdefault(words, []).extend([info['video_id']] * int(odd.sum()))
     total = sum(len(info['labels']) for info in data_list)
     return [Finding('warning', 'segments', f'{len(videos)} of {total} segments {words} (in '
                     f'{some(videos)})', videos) for words, videos in found.items() if videos]
-
-
-def _oddities(info: dict, largest_range) -> dict:
-    """(G,) bool by a description, as :func:`odd_segments`, and those of the grid."""
-    segments, grid = info['segments_sec'], grid_segments(info)
-    steps = grid[:, 1] - grid[:, 0]
-    odd = odd_segments(segments, info['duration'], VideoTime.of(info).step)
-    odd['are shorter than one grid step'] = (segments[:, 1] > segments[:, 0]) & (steps < 1)
-    if largest_range is not None:
-        # From the centre, both ends are at half the length.
-        odd[f'are longer than the largest regression range reaches ({2 * largest_range:g} grid '
-            'steps)'] = steps > 2 * largest_range
-    return odd
 
 
 def class_findings(data_list, classes, purpose: str) -> list:

@@ -11,6 +11,7 @@ from tmx_plugin.datasets.checks import (
     report_findings,
     width_findings,
 )
+from tmx_plugin.datasets.inspection import unwrap
 from tmx_plugin.datasets.side_file import read_side_file
 from tmx_plugin.features.recipe import FeatureRecipe
 
@@ -55,12 +56,14 @@ class DataCheckHook(Hook):
                             getattr(dataloader.dataset, 'ann_file', 'the dataset'))
         in_channels = getattr(getattr(model, 'neck', None), 'in_channels', None)
         recipe = FeatureRecipe.from_config(runner.cfg)
-        for dataset in _parts(dataloader.dataset):
+        for dataset in unwrap(dataloader.dataset):
+            if not isinstance(dataset, TALDataset):
+                continue
             if recipe is not None:
                 _check_recipe(recipe, dataset)
             # One video will do: the dataset itself compares the widths of its files.
             facts = read_all([dataset.get_data_info(0)], layout=dataset.layout, values=False)
-            report_findings(width_findings(facts.widths, in_channels, dataset.channels),
+            report_findings(width_findings(facts, in_channels, dataset.channels),
                             dataset.ann_file)
 
 
@@ -71,12 +74,3 @@ def _check_recipe(recipe: FeatureRecipe, dataset: TALDataset) -> None:
         if len(paths) == 1:  # of several files each holds a part of the features
             recipe.check(read_side_file(paths[0]) or {}, paths[0],
                          first_channels=(dataset.channels or (1, ))[0] == 0)
-
-
-def _parts(dataset):
-    """The datasets of features inside wrappers."""
-    if isinstance(dataset, TALDataset):
-        yield dataset
-    for part in getattr(dataset, 'datasets', [getattr(dataset, 'dataset', None)]):
-        if part is not None:
-            yield from _parts(part)
