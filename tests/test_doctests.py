@@ -23,4 +23,4 @@ def test_example(test):
 
 
 def test_there_are_examples():
-    assert len(TESTS) >= 40
+    assert len(TESTS) >= 90

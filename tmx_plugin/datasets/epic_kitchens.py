@@ -24,6 +24,12 @@ class EpicKitchens100Dataset(TALDataset):
         feature_suffix (str | dict[str, str]): The published features are ``.npz`` files.
         filter_gt (bool): Drop segments without a frame in training.
         **kwargs: See :class:`TALDataset`.
+
+    Example:
+        >>> dataset = EpicKitchens100Dataset(
+        ...     target='verb', subset='training', pipeline=[], lazy_init=True)
+        >>> dataset.feature_stride
+        16
     """
 
     METAINFO = dict(dataset_type='epic_kitchens_100')

@@ -16,6 +16,12 @@ class HAPTDataset(TALDataset):
         feature_stride (float): Samples between windows.
         offset_frames (float): Half a window.
         **kwargs: See :class:`TALDataset`.
+
+    Example:
+        >>> dataset = HAPTDataset(
+        ...     ann_file='hapt.json', subset='training', pipeline=[], lazy_init=True)
+        >>> dataset.feature_stride, dataset.offset_frames
+        (25, 25)
     """
 
     METAINFO = dict(dataset_type='hapt')

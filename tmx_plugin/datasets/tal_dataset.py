@@ -65,6 +65,13 @@ class TALDataset(BaseDataset):
     Raises:
         MissingFileError: A file is not there; the message says what to put where.
         DataError: A file is not as described above.
+
+    Example:
+        >>> dataset = TALDataset(
+        ...     ann_file='annotations.json', subset='training', feature_stride=4, offset_frames=8,
+        ...     fps=25, pipeline=[], lazy_init=True)
+        >>> dataset.feature_stride
+        4
     """
 
     METAINFO = dict(dataset_type='tal')

@@ -18,6 +18,12 @@ class Thumos14Dataset(TALDataset):
         feature_stride (float): See :class:`TALDataset`; I3D on 16-frame clips every 4 frames.
         offset_frames (float): Half of the 16 frames.
         **kwargs: See :class:`TALDataset`.
+
+    Example:
+        >>> dataset = Thumos14Dataset(
+        ...     ann_file='thumos14.json', subset='training', pipeline=[], lazy_init=True)
+        >>> dataset.feature_stride, dataset.offset_frames
+        (4, 8)
     """
 
     METAINFO = dict(dataset_type='thumos14')
@@ -49,6 +55,12 @@ class MultiThumosDataset(Thumos14Dataset):
 
     Args:
         **kwargs: See :class:`Thumos14Dataset`.
+
+    Example:
+        >>> dataset = MultiThumosDataset(
+        ...     ann_file='multithumos.json', subset='training', pipeline=[], lazy_init=True)
+        >>> dataset.feature_stride, dataset.offset_frames
+        (4, 8)
     """
 
     METAINFO = dict(dataset_type='multithumos')

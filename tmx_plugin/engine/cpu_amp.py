@@ -13,6 +13,14 @@ class CPUAmpOptimWrapper(OptimWrapper):
 
     MMEngine's ``AmpOptimWrapper`` refuses machines without an accelerator. bfloat16 has the range
     of float32, so that no loss scaling is needed.
+
+    Example:
+        >>> import torch
+        >>> layer = torch.nn.Linear(2, 2)
+        >>> wrapper = CPUAmpOptimWrapper(optimizer=torch.optim.SGD(layer.parameters(), lr=.1))
+        >>> with wrapper.optim_context(layer):
+        ...     layer(torch.zeros(1, 2)).dtype
+        torch.bfloat16
     """
 
     @contextmanager

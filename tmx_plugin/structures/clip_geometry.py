@@ -85,6 +85,12 @@ def resample_indices(num_frames: int, source_fps: float, fps: float,
     Returns:
         np.ndarray: ``(round(num_frames * fps / source_fps),)`` int64, ascending; a frame is
         repeated where the rate goes up and left out where it goes down.
+
+    Example:
+        >>> resample_indices(6, source_fps=30., fps=15.)
+        array([1, 3, 5])
+        >>> resample_indices(3, source_fps=15., fps=30.)
+        array([0, 0, 1, 1, 2, 2])
     """
     count = max(round(num_frames * fps / source_fps), min(num_frames, 1))
     middle = (np.arange(count) + 0.5) / fps

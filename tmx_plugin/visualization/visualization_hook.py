@@ -36,6 +36,10 @@ class TALVisualizationHook(Hook):
 
     Raises:
         ConfigError: If ``interval`` is less than 1.
+
+    Example:
+        >>> HOOKS.build(dict(type='TALVisualizationHook')).priority
+        'NORMAL'
     """
 
     def __init__(self, enable: bool = False, interval: int = 1, show: bool = False,

@@ -27,6 +27,12 @@ class PackTALInputs(BaseTransform):
 
     Args:
         meta_keys (Sequence[str]): Keys copied into the metainfo.
+
+    Example:
+        >>> pack = PackTALInputs(meta_keys=['video_id'])
+        >>> packed = pack(dict(feats=[np.ones((5, 8), np.float32)], video_id='v'))
+        >>> tuple(packed['inputs'].shape), packed['data_samples'].video_id
+        ((5, 8), 'v')
     """
 
     def __init__(self, meta_keys=('video_id', 'duration', 'fps', 'feature_stride',

@@ -33,6 +33,13 @@ class LoadFeatures(BaseTransform):
     Added keys:
         - feats (list[np.ndarray]): One (T, C_i) array a file, all of the same T.
         - feat_len (int): T.
+
+    Example:
+        >>> results = LoadFeatures()(dict(
+        ...     video_id='v', feature_paths=['rgb.npy', 'flow.npy'], sample_stride=2,
+        ...     feature_cache={'rgb.npy': np.ones((9, 4)), 'flow.npy': np.ones((9, 2))}))
+        >>> results['feat_len'], [feats.shape for feats in results['feats']]
+        (5, [(5, 4), (5, 2)])
     """
 
     def transform(self, results: dict) -> dict:

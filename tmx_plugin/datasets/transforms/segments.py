@@ -22,6 +22,12 @@ class SegmentsToGrid(BaseTransform):
     Added keys:
         - segments_grid (np.ndarray): (G', 2) float32, grid units.
         - segment_labels (np.ndarray): (G',) int64; ``labels`` stays that of ``segments_sec``.
+
+    Example:
+        >>> SegmentsToGrid()(dict(
+        ...     segments_sec=np.array([[2., 4.]]), labels=np.array([1]), fps=10., duration=9.,
+        ...     feature_stride=4, offset_frames=8))['segments_grid']
+        array([[3., 8.]], dtype=float32)
     """
 
     def transform(self, results: dict) -> dict:
@@ -64,6 +70,13 @@ class RandomTruncation(BaseTransform):
         trunc_thresh (float): Least remaining share of a segment that is kept.
         max_tries (int): Draws of the window's place after which the last one is used, even
             without a segment.
+
+    Example:
+        >>> results = RandomTruncation(max_seq_len=4)(dict(
+        ...     feats=[np.zeros((9, 2), np.float32)], feat_len=9, rng=np.random.default_rng(0),
+        ...     segments_grid=np.array([[0., 9.]], np.float32), segment_labels=np.array([1])))
+        >>> results['feats'][0].shape
+        (4, 2)
     """
 
     def __init__(self, max_seq_len: int = 2304, crop_ratio=(0.9, 1.0), trunc_thresh: float = 0.5,

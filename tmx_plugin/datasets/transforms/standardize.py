@@ -30,6 +30,11 @@ class StandardizeFeatures(BaseTransform):
         MissingFileError: There is no such file.
         FormatError: The file is not as described.
         DataError: The features have another number of channels.
+
+    Example:
+        >>> pipeline = [dict(type='LoadFeatures'), dict(type='SegmentsToGrid'),
+        ...             dict(type='StandardizeFeatures', stats='data/mine/channel_statistics.json'),
+        ...             dict(type='PackTALInputs')]
     """
 
     def __init__(self, stats: str) -> None:

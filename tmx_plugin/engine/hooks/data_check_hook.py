@@ -24,6 +24,11 @@ class DataCheckHook(Hook):
 
     A model with too few classes would fail at the first label beyond them, one with too many
     would train classes that have no name.
+
+    Example:
+        >>> custom_hooks = [dict(type='DataCheckHook')]
+        >>> HOOKS.build(custom_hooks[0]).priority
+        'VERY_HIGH'
     """
 
     priority = 'VERY_HIGH'

@@ -40,6 +40,10 @@ class TALEMAHook(EMAHook):
         update_buffers (bool): Whether to average float buffers as well. Defaults to True.
         ema_type (str): The average. Defaults to :class:`FusedEMA`.
         **kwargs: As for :class:`mmengine.hooks.EMAHook`.
+
+    Example:
+        >>> HOOKS.build(dict(type='TALEMAHook')).priority
+        'NORMAL'
     """
 
     def __init__(self, momentum: float = 0.001, update_buffers: bool = True,

@@ -37,6 +37,10 @@ class EpochSeedHook(Hook):
 
     Crops come from the dataset, which is told its epoch and seed and derives a generator of its
     own for every sample, so that they do not depend on the number of workers either.
+
+    Example:
+        >>> HOOKS.build(dict(type='EpochSeedHook')).priority
+        'NORMAL'
     """
 
     # After DistSamplerSeedHook (NORMAL) nothing depends on the order; before the model runs.

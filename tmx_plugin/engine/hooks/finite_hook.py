@@ -20,6 +20,10 @@ class FiniteHook(Hook):
 
     Args:
         patience (int): Steps in a row that float16 loss scaling may skip. Defaults to 20.
+
+    Example:
+        >>> HOOKS.build(dict(type='FiniteHook')).priority
+        'ABOVE_NORMAL'
     """
 
     # Before the averages of the weights and the checkpoints, which are to stay good.

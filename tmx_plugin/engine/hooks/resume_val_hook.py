@@ -13,6 +13,10 @@ class ResumeValHook(Hook):
 
     A checkpoint is saved before its epoch is validated. Without this, a run killed in between
     would never validate that epoch, and could miss the best checkpoint or the final result.
+
+    Example:
+        >>> HOOKS.build(dict(type='ResumeValHook')).priority
+        'LOWEST'
     """
 
     # After CheckpointHook (VERY_LOW) knows the best checkpoint so far.

@@ -15,6 +15,10 @@ class RunFolderHook(Hook):
     The folder is locked from the start of a training to its end. A file that an earlier run left
     half-written is removed. Workers of the data loaders are stopped at the end, which lets them
     remove their folders under ``/tmp``.
+
+    Example:
+        >>> HOOKS.build(dict(type='RunFolderHook')).priority
+        'VERY_HIGH'
     """
 
     # Before the checkpoint to resume from is chosen.

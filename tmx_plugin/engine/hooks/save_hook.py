@@ -59,6 +59,10 @@ class AtomicCheckpointHook(CheckpointHook):
 
     Args:
         **kwargs: As for :class:`mmengine.hooks.CheckpointHook`.
+
+    Example:
+        >>> HOOKS.build(dict(type='AtomicCheckpointHook')).priority
+        'VERY_LOW'
     """
 
     def before_train(self, runner) -> None:

@@ -117,6 +117,12 @@ def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k, *,
 
     Raises:
         TmxError: As in :func:`average_precision`.
+
+    Example:
+        >>> gt = SegmentTable([0, 0], [[0, 10], [20, 30]], [1, 1])
+        >>> det = SegmentTable([0, 0], [[0, 10], [50, 60]], [1, 1], [.9, .8])
+        >>> topk_recall(gt, det, [.5], [1])
+        (array([1]), array([[[0.5]]]))
     """
     top_k = np.asarray(top_k, np.int64).reshape(-1)
     if (top_k < 1).any():

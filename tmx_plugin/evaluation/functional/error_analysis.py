@@ -62,6 +62,12 @@ def match_detections(gt: SegmentTable, det: SegmentTable, tious) -> Matches:
 
     Returns:
         Matches: See there.
+
+    Example:
+        >>> gt = SegmentTable([0], [[0, 10]], [1])
+        >>> det = SegmentTable([0, 0], [[0, 9], [0, 10]], [1, 1], [.8, .9])
+        >>> match_detections(gt, det, [.5])
+        Matches(true_positive=array([[False,  True]]), found_by=array([[1]]), rank=array([1, 0]))
     """
     index, ranking, taken_by = match_ranked(gt, det, tious, keep_repeats=True)
     rank = np.zeros(len(det), np.int64)
@@ -86,6 +92,10 @@ def classify(true_positive, same, other, tiou: float, rule: str = 'detad') -> np
 
     Returns:
         ndarray: (D,) int64.
+
+    Example:
+        >>> KINDS[classify(np.array([False]), np.array([.3]), np.array([0.]), .5)[0]]
+        'localization'
     """
     if rule not in RULES:
         raise ConfigError(f'expected one of the rules {RULES}, found {rule!r}')
@@ -105,6 +115,11 @@ def false_positive_profile(kinds, rank, num_gt, num_bins: int = 10) -> np.ndarra
 
     Returns:
         ndarray: (num_bins, 6) int64 counts, summed over classes.
+
+    Example:
+        >>> false_positive_profile(np.array([0, 5]), np.array([0, 1]), np.array([1, 1]), num_bins=2)
+        array([[1, 0, 0, 0, 0, 0],
+               [0, 0, 0, 0, 0, 1]])
     """
     counts = np.zeros((num_bins, len(KINDS)), np.int64)
     bins = rank // num_gt

@@ -14,7 +14,12 @@ MAX_PAIRS = 1 << 17
 
 
 def index_of(values: np.ndarray, sorted_values: np.ndarray) -> np.ndarray:
-    """Position of each value in ``sorted_values``, -1 where it is not there."""
+    """Position of each value in ``sorted_values``, -1 where it is not there.
+
+    Example:
+        >>> index_of(np.array([5, 7, 9]), np.array([5, 9]))
+        array([ 0, -1,  1])
+    """
     if not len(sorted_values):
         return np.full(len(values), -1)
     position = np.searchsorted(sorted_values, values)

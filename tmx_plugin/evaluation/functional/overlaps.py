@@ -48,7 +48,12 @@ def pairwise_tiou(first, second) -> np.ndarray:
 
 
 def rows_by_video(table: SegmentTable) -> dict:
-    """Rows of each video in the table's order, ``{video: (n,) int64}``."""
+    """Rows of each video in the table's order, ``{video: (n,) int64}``.
+
+    Example:
+        >>> rows_by_video(SegmentTable([1, 0, 1], [[0, 1], [0, 1], [2, 3]], [0, 0, 0]))
+        {0: array([1]), 1: array([0, 2])}
+    """
     order = np.argsort(table.videos, kind='stable')
     videos, first = np.unique(table.videos[order], return_index=True)
     return dict(zip(videos.tolist(), np.split(order, first[1:])))

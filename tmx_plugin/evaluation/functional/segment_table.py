@@ -77,6 +77,11 @@ def clean_ground_truth(gt: SegmentTable, tolerance: float = 1e-3, *,
 
     Returns:
         SegmentTable: The kept rows, in their order.
+
+    Example:
+        >>> gt = SegmentTable([0, 0, 0], [[0, 2], [0, 2], [5, 4]], [1, 1, 1])
+        >>> len(clean_ground_truth(gt))
+        1
     """
     gt = gt.rows(gt.segments[:, 1] > gt.segments[:, 0])
     if keep_repeats:

@@ -218,6 +218,14 @@ class ClipBackbone(SlidingBackbone):
         ConfigError: If ``recognizer`` builds something else than a 2D or 3D recognizer.
         ConfigError: If a number of frames or clips is not positive, or the recognizer takes
             something else than RGB frames or single flow images.
+
+    Example:
+        >>> import mmaction.models  # registers the backbones
+        >>> backbone = ClipBackbone(
+        ...     dict(type='mmaction.ResNet', depth=18, pretrained=None), clip_len=8, stride=4)
+        >>> feats, masks = backbone(torch.zeros(1, 3, 20, 32, 32, dtype=torch.uint8))
+        >>> tuple(feats.shape)
+        (1, 512, 4)
     """
 
     def __init__(self,

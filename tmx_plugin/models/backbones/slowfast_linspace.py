@@ -40,6 +40,10 @@ class LinspaceSlowFast(ResNet3dSlowFast):
 
     Raises:
         ValueError: If ``resample_rate`` differs from ``speed_ratio``.
+
+    Example:
+        >>> LinspaceSlowFast(pretrained=None).resample_rate
+        8
     """
 
     def __init__(self, **kwargs) -> None:

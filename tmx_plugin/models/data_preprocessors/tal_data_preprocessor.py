@@ -19,6 +19,13 @@ class TALDataPreprocessor(BaseDataPreprocessor):
         test_pad_to (int, optional): Length that each video is padded to in testing; longer ones to
             the next multiple of 32. The paper's own release tests so, with 2304; the padding is
             part of the video then, for GroupNorm's statistics. Defaults to None: no padding.
+
+    Example:
+        >>> import torch
+        >>> data = dict(inputs=[torch.rand(5, 8), torch.rand(3, 8)], data_samples=None)
+        >>> data = TALDataPreprocessor()(data)
+        >>> tuple(data['inputs'].shape), data['masks'].sum(1)
+        ((2, 8, 5), tensor([5, 3]))
     """
 
     def __init__(self, pad_to: Optional[int] = None, test_pad_to: Optional[int] = None,

@@ -55,6 +55,16 @@ class TemporalMaxerHead(BaseModule):
         loss_normalizer (float): What the normaliser of the losses, a running mean of the number
             of positive points, starts with. Defaults to 100.
         loss_normalizer_momentum (float): Its momentum. Defaults to 0.9.
+
+    Example:
+        >>> head = TemporalMaxerHead(
+        ...     num_classes=3, in_channels=16, feat_channels=16,
+        ...     regression_ranges=[(0, 4), (4, 10000)])
+        >>> feats = [torch.rand(1, 16, 10), torch.rand(1, 16, 5)]
+        >>> masks = [torch.ones(1, n, dtype=torch.bool) for n in (10, 5)]
+        >>> logits, offsets, _ = head(feats, masks)
+        >>> [tuple(level.shape) for level in offsets]
+        [(1, 2, 10), (1, 2, 5)]
     """
 
     def __init__(self,

@@ -16,6 +16,11 @@ class SnippetFocalLoss(nn.Module):
         alpha (float): Weight of positives. Defaults to 0.25.
         gamma (float): Focusing exponent. Defaults to 2.
         label_smoothing (float): s of target * (1 - s) + s / (K + 1). Defaults to 0.
+
+    Example:
+        >>> import torch
+        >>> SnippetFocalLoss()(torch.zeros(1, 2), torch.tensor([[1., 0.]]))
+        tensor(0.1733)
     """
 
     def __init__(self, alpha: float = .25, gamma: float = 2., label_smoothing: float = 0.) -> None:
@@ -33,7 +38,13 @@ class SnippetFocalLoss(nn.Module):
 
 @MODELS.register_module()
 class SegmentDIoULoss(nn.Module):
-    """Sum of 1 - DIoU over pairs of segments (arXiv 1911.08287, eq. 7, in one dimension)."""
+    """Sum of 1 - DIoU over pairs of segments (arXiv 1911.08287, eq. 7, in one dimension).
+
+    Example:
+        >>> import torch
+        >>> SegmentDIoULoss()(torch.tensor([[0., 10.]]), torch.tensor([[0., 5.]]))
+        tensor(0.5625)
+    """
 
     def forward(self, pred: Tensor, target: Tensor, weight: Optional[Tensor] = None) -> Tensor:
         """Args: pred and target (P, 2), weight (P, ). Returns a scalar, not normalised."""

@@ -14,7 +14,12 @@ from ..common import TemporalConvBlock
 
 
 def level_lengths(length: int, num_levels: int) -> list[int]:
-    """Lengths of the pyramid levels over ``length`` grid steps: half the last, rounded up."""
+    """Lengths of the pyramid levels over ``length`` grid steps: half the last, rounded up.
+
+    Example:
+        >>> level_lengths(101, 4)
+        [101, 51, 26, 13]
+    """
     lengths = [length]
     for _ in range(num_levels - 1):
         lengths.append((lengths[-1] + 1) // 2)
@@ -42,6 +47,12 @@ class TemporalMaxerNeck(BaseModule):
         mask_pooling (str): How the validity mask follows the features to the next level: ``'max'``,
             or ``'nearest'`` as in the paper's own release. Defaults to ``'max'``.
         input_dropout (float): Share of whole input channels to drop in training. Defaults to 0.
+
+    Example:
+        >>> neck = TemporalMaxerNeck(in_channels=8, out_channels=16, num_levels=3)
+        >>> feats, masks = neck(torch.rand(2, 8, 10), torch.ones(2, 10, dtype=torch.bool))
+        >>> [tuple(level.shape) for level in feats]
+        [(2, 16, 10), (2, 16, 5), (2, 16, 3)]
     """
 
     def __init__(self,

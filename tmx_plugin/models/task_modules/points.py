@@ -35,6 +35,10 @@ def pyramid_points(lengths: Sequence[int],
 
     Returns:
         Points: The N = sum(T_l) points.
+
+    Example:
+        >>> pyramid_points([3, 2], [1, 2], [(0, 4), (4, 10000)]).time
+        tensor([0., 1., 2., 0., 2.])
     """
     counts = torch.tensor(list(lengths), device=device)
     rows = torch.tensor([(s, low, high) for s, (low, high) in zip(strides, regression_ranges)],
@@ -53,6 +57,13 @@ def decode_segments(offsets: Tensor, points: Points) -> Tensor:
 
     Returns:
         Tensor: (..., N, 2), start = t - left * stride, end = t + right * stride.
+
+    Example:
+        >>> points = pyramid_points([2, 1], [1, 2], [(0, 4), (4, 10000)])
+        >>> decode_segments(torch.tensor([[1., 1.], [0., 2.], [1., 3.]]), points)
+        tensor([[-1.,  1.],
+                [ 1.,  3.],
+                [-2.,  6.]])
     """
     start = points.time - offsets[..., 0] * points.stride
     end = points.time + offsets[..., 1] * points.stride

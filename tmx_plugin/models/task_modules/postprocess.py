@@ -95,6 +95,16 @@ def select_candidates(scores: Tensor,
 
     Raises:
         ConfigError: If the levels do not add up to N.
+
+    Example:
+        >>> scores = torch.tensor([[.9, .1], [.2, .8]])
+        >>> segments, values, labels = select_candidates(
+        ...     scores, torch.tensor([[0., 5.], [4., 9.]]), pre_nms_thresh=.15, pre_nms_topk=2)
+        >>> segments
+        tensor([[0., 5.],
+                [4., 9.]])
+        >>> labels
+        tensor([0, 1])
     """
     num_classes = scores.shape[1]
     if level_lengths is None:
@@ -156,6 +166,13 @@ def postprocess_video(cls_logits: Tensor,
 
     Raises:
         ConfigError: If the levels are missing or do not add up.
+
+    Example:
+        >>> segments, scores, labels = postprocess_video(
+        ...     torch.tensor([[2., -9.]]), torch.tensor([[5., 10.]]), cfg=PostProcessCfg(),
+        ...     feature_stride=4, offset_frames=8, fps=10., duration=30.)
+        >>> segments
+        tensor([[2.8000, 4.8000]])
     """
     if cfg.per_level and level_lengths is None:
         raise ConfigError('per_level needs the number of points of each level')
@@ -214,6 +231,15 @@ def predict_video(sample, cls_logits: Tensor, segments_grid: Tensor, level_masks
 
     Raises:
         NotFiniteError: The network gives NaN or infinity for a valid point.
+
+    Example:
+        >>> from mmaction.structures import ActionDataSample
+        >>> sample = ActionDataSample(metainfo=dict(
+        ...     video_id='v', feature_stride=4, offset_frames=8, fps=10., duration=30.))
+        >>> predict_video(sample, torch.tensor([[2.]]), torch.tensor([[5., 10.]]),
+        ...               [torch.tensor([True])], PostProcessCfg())
+        >>> sample.pred_instances.segments
+        tensor([[2.8000, 4.8000]])
     """
     valid = torch.cat(list(level_masks))
     logits, segments = cls_logits[valid], segments_grid[valid]
@@ -235,6 +261,9 @@ def require_finite(cls_logits: Tensor, segments: Tensor, video: str) -> None:
 
     Raises:
         NotFiniteError: One of them holds such a value.
+
+    Example:
+        >>> require_finite(torch.zeros(3, 2), torch.zeros(3, 2), 'video_1')
     """
     for name, values in (('class logits', cls_logits), ('segments', segments)):
         bad = int((~values.isfinite()).sum())

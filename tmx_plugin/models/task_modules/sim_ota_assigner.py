@@ -43,6 +43,15 @@ class TemporalSimOTAAssigner:
         keep_percent (float): Share of the points inside a segment, cheapest first, that keep
             weight 1. Defaults to 1.
         confuse_weight (float): Weight of the other points inside segments. Defaults to 0.
+
+    Example:
+        >>> from tmx_plugin.models.task_modules.points import pyramid_points
+        >>> points = pyramid_points([6], [1], [(0, 10000)])
+        >>> found = TemporalSimOTAAssigner().assign(
+        ...     points, torch.ones(6, dtype=torch.bool), torch.zeros(6, 2), torch.ones(6, 2),
+        ...     torch.tensor([[1., 4.]]), torch.tensor([1]))
+        >>> found.matched_points
+        tensor([2, 3])
     """
 
     def __init__(self,
@@ -108,6 +117,12 @@ def pairs_inside(points: Points, valid: Tensor, segments: Tensor) -> tuple[Tenso
 
     Returns:
         tuple[Tensor, Tensor]: Indices of points and of segments, (M, ) each, ordered by point.
+
+    Example:
+        >>> from tmx_plugin.models.task_modules.points import pyramid_points
+        >>> points = pyramid_points([4], [1], [(0, 10000)])
+        >>> pairs_inside(points, torch.ones(4, dtype=torch.bool), torch.tensor([[1., 2.]]))
+        (tensor([1, 2]), tensor([0, 0]))
     """
     time = points.time[:, None]
     inside = (time >= segments[:, 0]) & (time <= segments[:, 1]) & valid[:, None]  # (N, G)
@@ -115,7 +130,15 @@ def pairs_inside(points: Points, valid: Tensor, segments: Tensor) -> tuple[Tenso
 
 
 def gt_offsets(points: Points, segments: Tensor) -> Tensor:
-    """Distances (M, 2) in strides from each point to the start and the end of its segment."""
+    """Distances (M, 2) in strides from each point to the start and the end of its segment.
+
+    Example:
+        >>> from tmx_plugin.models.task_modules.points import pyramid_points
+        >>> points = pyramid_points([2], [1], [(0, 10000)])
+        >>> gt_offsets(points, torch.tensor([[0., 3.], [0., 3.]]))
+        tensor([[0., 3.],
+                [1., 2.]])
+    """
     left = points.time - segments[:, 0]
     right = segments[:, 1] - points.time
     return torch.stack((left, right), dim=-1) / points.stride[:, None]
@@ -133,6 +156,10 @@ def one_hot_focal_cost(cls_logits: Tensor, point_idx: Tensor, labels: Tensor) ->
 
     Returns:
         Tensor: (M, ).
+
+    Example:
+        >>> one_hot_focal_cost(torch.zeros(1, 2), torch.tensor([0]), torch.tensor([1]))
+        tensor([0.1733])
     """
     negative = negative_focal_loss(cls_logits)  # (N, K)
     logits = cls_logits[point_idx, labels]
@@ -147,6 +174,11 @@ def cheapest_pair(costs: Tensor, point_idx: Tensor, gt_idx: Tensor, num_points: 
     Returns:
         tuple[Tensor, Tensor]: Segment and pair index of each point, (N, ) each, -1 where a point
         lies in no segment.
+
+    Example:
+        >>> cheapest_pair(
+        ...     torch.tensor([3., 2., 4.]), torch.tensor([0, 0, 2]), torch.tensor([0, 1, 1]), 3)
+        (tensor([ 1, -1,  1]), tensor([ 1, -1,  2]))
     """
     least = costs.new_full((num_points, ), torch.inf).scatter_reduce(
         0, point_idx, costs, 'amin')
@@ -161,7 +193,14 @@ def cheapest_pair(costs: Tensor, point_idx: Tensor, gt_idx: Tensor, num_points: 
 
 def matching_pairs(points: Points, point_idx: Tensor, segments: Tensor, num_points: int,
                    center_radius: float) -> Tensor:
-    """Pairs (M, ) bool that satisfy centre, regression range and "no shorter one does"."""
+    """Pairs (M, ) bool that satisfy centre, regression range and "no shorter one does".
+
+    Example:
+        >>> from tmx_plugin.models.task_modules.points import pyramid_points
+        >>> points = pyramid_points([4], [1], [(0, 10000)])
+        >>> matching_pairs(points, torch.arange(4), torch.tensor([[0., 2.]] * 4), 4, 1.5)
+        tensor([False,  True, False, False])
+    """
     time = points.time
     start, end = segments.unbind(-1)
     center, reach = (start + end) / 2, center_radius * points.stride
@@ -176,7 +215,12 @@ def matching_pairs(points: Points, point_idx: Tensor, segments: Tensor, num_poin
 
 
 def cheapest_share(costs: Tensor, gt_idx: Tensor, num_gts: int, share: float) -> Tensor:
-    """Pairs (M, ) bool among the cheapest ``share`` of the pairs of their segment."""
+    """Pairs (M, ) bool among the cheapest ``share`` of the pairs of their segment.
+
+    Example:
+        >>> cheapest_share(torch.tensor([1., 3., 2., 4.]), torch.tensor([0, 0, 0, 0]), 1, .5)
+        tensor([ True, False,  True, False])
+    """
     order = costs.argsort(stable=True)
     order = order[gt_idx[order].argsort(stable=True)]  # by segment, then by cost
     counts = gt_idx.bincount(minlength=num_gts)

@@ -36,6 +36,11 @@ def one_thread():
 
     On several threads, thousands of operations of some microseconds would each wait for a thread
     whose core may be busy with something else: up to a thousand times as long as the work itself.
+
+    Example:
+        >>> with one_thread():
+        ...     torch.get_num_threads()
+        1
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -137,6 +142,11 @@ def vote_segments(kept: Tensor, segments: Tensor, scores: Tensor, voting_thresh:
 
     Returns:
         Tensor: ``(M, 2)``. A segment with which nothing overlaps (one without length) stays.
+
+    Example:
+        >>> segments = torch.tensor([[0., 10.], [2., 10.]])
+        >>> vote_segments(segments[:1], segments, torch.tensor([.6, .2]), .8)
+        tensor([[ 0.5000, 10.0000]])
     """
     starts, ends = segments.unbind(1)
     voted = []
