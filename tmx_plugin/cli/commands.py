@@ -25,6 +25,8 @@ class Command(NamedTuple):
 
 COMMANDS = {
     # own data
+    'init': Command('init', 'write a config for features and annotations of your own',
+                    'features/ annotations.json --out mine.py'),
     'convert': Command('data/convert_annotations.py', 'convert annotations of other formats',
                        'csv segments.csv --video-dir videos/ --out annotations.json'),
     'check': Command('data/check_dataset.py', 'find what is wrong with data and config',
