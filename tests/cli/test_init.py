@@ -77,9 +77,9 @@ def test_what_cannot_be_found_out_is_asked_for(data):
         derive(data / 'features', data / 'annotations.json')
     with pytest.raises(DataError, match='would fit'):  # the wrong rate, and which one fits
         derive(data / 'features', data / 'annotations.json', **{**GEOMETRY, 'fps': 50.})
+    content = (data / 'annotations.json').read_text().replace('validation', 'training')
+    (data / 'one.json').write_text(content)
     with pytest.raises(DataError, match='"validation" or "test"'):
-        content = (data / 'annotations.json').read_text().replace('validation', 'training')
-        (data / 'one.json').write_text(content)
         derive(data / 'features', data / 'one.json', **GEOMETRY)
     for number, path in enumerate((data / 'features').iterdir()):
         path.rename(path.with_name(f'x{number}.npy'))

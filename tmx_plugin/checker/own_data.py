@@ -64,6 +64,7 @@ class OwnData:
 
     @property
     def steps_per_epoch(self) -> int:
+        """Batches of the training videos."""
         return math.ceil(len(self.lengths) / BATCH_SIZE)
 
     @property

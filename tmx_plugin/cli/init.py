@@ -22,6 +22,7 @@ def _positive(text: str) -> float:
 
 
 def parse_args(argv=None):
+    """Arguments of ``tmx init``."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('features', help='folder of one feature file a video')
@@ -41,6 +42,7 @@ def parse_args(argv=None):
 
 
 def run(args) -> int:
+    """Derive and write the config."""
     from tmx_plugin.checker.own_data import derive
     from tmx_plugin.errors import ConfigError
     from tmx_plugin.utils.files import atomic_write
@@ -60,6 +62,7 @@ def run(args) -> int:
 
 
 def main(argv=None) -> int:
+    """Run ``tmx init``."""
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
     return run_tool(run, 'init', args)
