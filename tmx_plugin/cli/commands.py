@@ -35,10 +35,6 @@ COMMANDS = {
                            'mine.py'),
     'browse': Command('analysis/browse_dataset.py', 'play videos above their annotations',
                       'annotations.json --videos videos/ --out page'),
-    'browse': Command('analysis/browse_dataset.py', 'look at annotations beside their videos',
-                      'annotations.json --videos videos/ --out page'),
-    'standardize': Command('data/fit_standardize.py', 'compute means and deviations of channels',
-                           'mine.py'),
     # models
     'train': Command('train.py', 'train a localizer', 'mine.py --work-dir work'),
     'test': Command('test.py', 'compute the mAP of a checkpoint', 'mine.py work/epoch_35.pth'),
@@ -65,8 +61,6 @@ COMMANDS = {
     'fuse-epic': Command('convert/fuse_epic.py', 'combine verb and noun predictions of EPIC',
                          '--verb VERB_CONFIG verb.pth --noun NOUN_CONFIG noun.pth --out epic.json'),
     # data sets
-    'prepare': Command('data/prepare.py', 'prepare a public data set from its archives',
-                       'thumos14 thumos.tar.gz'),
     'prepare': Command('data/prepare.py', 'prepare a public data set from its archives',
                        'thumos14 thumos.tar.gz'),
     'prepare-hapt': Command('data/prepare_hapt.py', 'prepare the HAPT data set',
