@@ -49,6 +49,8 @@ COMMANDS = {
     'infer': Command('infer.py', 'localize actions in videos or feature files',
                      'video.mp4 thumos_i3d released.pth '
                      '--extractor-weights rgb_imagenet.pt flow_imagenet.pt'),
+    'cross-validate': Command('analysis/cross_validate.py', 'train all splits, compare variants',
+                              'mine.py --folds 5 --work-dir cv'),
     # results
     'report': Command('analysis/report.py', 'write an HTML report on predictions',
                       'predictions.json annotations.json --out report'),

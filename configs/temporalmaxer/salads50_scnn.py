@@ -1,0 +1,10 @@
+# 50 Salads, 17 mid-level activities, Spatial-CNN features (128 channels, 3 a second), split 1 of 5:
+# data/salads50_mid/, laid out as GTEA's.
+_base_ = ['./gtea_scnn.py']
+
+dataset = dict(data_root='data/salads50_mid', fps=3)
+train_dataloader = dict(dataset=dataset)
+val_dataloader = dict(dataset=dataset)
+test_dataloader = val_dataloader
+model = dict(head=dict(num_classes=17))
+cross_validation = dict(splits=[1, 2, 3, 4, 5])
