@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """I3D and SlowFast against numbers measured from their public implementations."""
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,32 +14,28 @@ from tmx_plugin.errors import CheckpointMismatchError
 
 from mmaction.registry import MODELS  # isort: skip
 
+_spec = importlib.util.spec_from_file_location(
+    'public_weights', Path(__file__).with_name('public_weights.py'))
+_module = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_module)
+state_dict_of = _module.state_dict_of
+
 TOLERANCE = 1e-4  # of the largest element
 
 
 @pytest.fixture(scope='module')
-def features_dir(golden_dir):
-    return golden_dir / 'features'
+def features_dir(repo):
+    return repo / 'tests' / 'data' / 'golden' / 'features'
 
 
 @pytest.fixture(scope='module')
-def by_name(features_dir):
-    """The module that makes weights from the names of tensors."""
-    spec = importlib.util.spec_from_file_location('weights_by_name',
-                                                  features_dir / 'weights_by_name.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope='module')
-def public_file(by_name, features_dir, tmp_path_factory):
+def public_file(features_dir, tmp_path_factory):
     """Write a file in a public layout, once; returns its path."""
     folder, made = tmp_path_factory.mktemp('weights'), {}
 
     def write(layout):
         if layout not in made:
-            state = by_name.state_dict(features_dir / f'keys_{layout}.tsv')
+            state = state_dict_of(features_dir / f'keys_{layout}.tsv')
             content = dict(model_state=state, epoch=1) if 'slowfast' in layout else state
             made[layout] = str(folder / f'{layout}.pt')
             torch.save(content, made[layout])
