@@ -113,9 +113,9 @@ def explained_os_errors(path):
     except WriteError:
         raise
     except OSError as error:
-        named = error.filename if isinstance(error.filename, str) else None
-        elsewhere = named is not None and Path(named) not in path.parents and (
-            Path(named).parent != path.parent)
+        named = Path(error.filename).absolute() if isinstance(error.filename, str) else None
+        elsewhere = named is not None and named not in path.absolute().parents and (
+            named.parent != path.absolute().parent)
         if error.errno is None or elsewhere:
             raise
         raise write_error(path, error) from error
