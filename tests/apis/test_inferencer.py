@@ -198,6 +198,16 @@ def test_what_cannot_be_drawn_is_written_all_the_same(checkpoint, tmp_path):
     assert sorted(path.name for path in out.iterdir()) == ['my video.srt', 'predictions.json']
 
 
+def test_a_wrapped_test_set_says_the_same(checkpoint, tmp_path):
+    write_feature_file(tmp_path / 'b.npy')
+    plain, wrapped = make_config(), make_config()
+    wrapped.test_dataloader.dataset = dict(
+        type='RepeatDataset', times=2, dataset=plain.test_dataloader.dataset)
+    found = [TALInferencer(cfg, checkpoint, 'cpu', show_progress=False)(tmp_path / 'b.npy')
+             for cfg in (plain, wrapped)]
+    assert found[0]['predictions'] == found[1]['predictions']
+
+
 def test_what_is_missing_is_named(checkpoint, tmp_path):
     inferencer = TALInferencer(make_config(), checkpoint, 'cpu', show_progress=False)
     with pytest.raises(ValueError, match='a video needs the recognizer'):

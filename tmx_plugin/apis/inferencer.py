@@ -14,7 +14,7 @@ from mmengine.infer import BaseInferencer
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
-from ..datasets.annotations import read_class_list
+from ..datasets.annotations import resolve_classes
 from ..datasets.feature_io import FEATURE_SUFFIXES
 from ..datasets.released_classes import released_classes
 from ..engine.launch import find_config
@@ -126,10 +126,10 @@ class TALInferencer(BaseInferencer):
     def _find_classes(self, classes) -> tuple:
         count = self.cfg.model.head.num_classes
         dataset = self.pipeline.dataset
-        classes = (classes or self.model.dataset_meta.get('classes')
-                   or dataset.metainfo.get('classes'))
-        if not classes and dataset.class_file and os.path.isfile(dataset.class_file):
-            classes = read_class_list(dataset.class_file)
+        class_file = dataset.class_file
+        classes, _ = resolve_classes(
+            classes or self.model.dataset_meta.get('classes') or dataset.metainfo.get('classes'),
+            class_file if class_file and os.path.isfile(class_file) else None)
         if not classes and dataset.released_classes:
             classes = released_classes(dataset.released_classes, count)
         classes = tuple(classes or (f'class {i}' for i in range(count)))

@@ -6,9 +6,9 @@ from typing import Optional
 
 from mmaction.registry import DATASETS
 from mmengine.config import Config
-from mmengine.dataset import Compose
 
 from ..datasets.feature_io import read_features
+from ..datasets.inspection import unwrap
 from ..datasets.side_file import check_side_files
 from ..errors import ConfigError, DataError, MissingFileError
 from ..features.extractor import FeatureExtractor
@@ -36,15 +36,14 @@ class VideoInputs:
     def __init__(self, cfg: Config, fps: Optional[float] = None, device: str = 'cpu') -> None:
         if fps is not None and not fps > 0:
             raise ConfigError(f'fps must be positive, but is {fps}')
-        settings = dict(cfg.test_dataloader.dataset)
-        # Nothing is read: the data set is asked how it would.
-        dataset = DATASETS.build({**settings, 'lazy_init': True})
+        settings = next(unwrap(cfg.test_dataloader.dataset))
+        # Nothing is read: the data set says how it would.
+        self.dataset = DATASETS.build(dict(
+            settings, lazy_init=True, pipeline=settings.get('pipeline') or [
+                dict(type='LoadFeatures'), dict(type='PackTALInputs')]))
         self.cfg = cfg
-        self.dataset = dataset
         self.device = device
-        self.pipeline = Compose(settings.get('pipeline') or [
-            dict(type='LoadFeatures'), dict(type='PackTALInputs')])
-        self.fps = fps or dataset.fps
+        self.fps = fps or self.dataset.fps
         self.recipe = FeatureRecipe.from_config(cfg)
         self.extractor = None
 
@@ -129,18 +128,12 @@ class VideoInputs:
         name, path = source
         if not path.is_file():
             raise MissingFileError(f'{path}: no such file')
-        results = self._from_video(path) if path.suffix.lower() in VIDEO_SUFFIXES else (
-            self._from_features(name, path))
-        data = self.pipeline(dict(
-            results,
-            video_id=name,
-            feature_paths=[str(path)],
-            layout=self.dataset.layout,
-            channels=self.dataset.channels,
-            value_check=self.dataset.value_check,
-            sample_stride=self.dataset.sample_stride,
-            feature_stride=self.dataset.feature_stride * self.dataset.sample_stride,
-            offset_frames=self.dataset.offset_frames))
+        features, fps, duration = (
+            self._from_video(path) if path.suffix.lower() in VIDEO_SUFFIXES
+            else self._from_features(name, path))
+        data = self.dataset.run_pipeline(
+            dict(video_id=name, feature_paths=[str(path)], fps=fps, duration=duration),
+            {str(path): features})
         expected, found = self.cfg.model.neck.in_channels, data['inputs'].shape[1]
         if found != expected:
             raise DataError(f'{path}: the model takes features of {expected} channels '
@@ -148,17 +141,17 @@ class VideoInputs:
         data['data_samples'].set_metainfo(dict(source=str(path)))
         return data
 
-    def _from_video(self, path: Path) -> dict:
+    def _from_video(self, path: Path) -> tuple:
+        """Features (T, C), frames a second and seconds of a video."""
         if self.extractor is None:
             wanted = '' if self.recipe is None else (
                 f' ({self.recipe}); as its weights give\n{describe_weights(self.recipe)}')
             raise ConfigError(f'{path}: a video needs the recognizer that makes its features; this '
                               f'model takes extracted features{wanted}')
         features, info = self.extractor(str(path))
-        return dict(feature_cache={str(path): features}, fps=info['fps'],
-                    duration=info['duration'])
+        return features, info['fps'], info['duration']
 
-    def _from_features(self, name: str, path: Path) -> dict:
+    def _from_features(self, name: str, path: Path) -> tuple:
         side = read_side_file(path) or {}
         fps = side.get('fps') or self.fps
         if fps is None:
@@ -173,5 +166,4 @@ class VideoInputs:
         # Without a side file the video is taken to end with the last clip.
         clips_end = VideoTime(self.dataset.feature_stride, self.dataset.offset_frames,
                               fps).extent(len(features))
-        return dict(feature_cache={str(path): features}, fps=fps,
-                    duration=side.get('duration', clips_end))
+        return features, fps, side.get('duration', clips_end)

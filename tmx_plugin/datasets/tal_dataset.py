@@ -244,24 +244,38 @@ class TALDataset(BaseDataset):
             idx (int): Index of the video.
 
         Returns:
-            Any: What the last transform returns; see :class:`PackTALInputs`. The first one gets
-            the video's information (:meth:`get_data_info`), how to read its features, and ``rng``,
-            a random generator that depends on the seed, the epoch and the video alone, so that
-            crops differ between epochs and not with the number of worker processes. Without
-            :meth:`set_epoch` it is seeded by numpy's global generator.
+            Any: See :meth:`run_pipeline`. ``rng`` depends on the seed, the epoch and the video
+            alone, so that crops differ between epochs and not with the number of worker processes.
+            Without :meth:`set_epoch` it is seeded by numpy's global generator.
         """
-        results = self.get_data_info(idx)
+        info = self.get_data_info(idx)
         entropy = self._draw_state.tolist()
         if entropy[1] < 0:
             entropy = np.random.randint(2**31, size=2).tolist()
-        results.update(
+        return self.run_pipeline(
+            dict(info, rng=np.random.default_rng((*entropy, info['sample_idx']))), self._cached)
+
+    def run_pipeline(self, info: dict, cached: dict):
+        """Run the pipeline on a video, of this data set or not: training, testing and inference.
+
+        Args:
+            info (dict): As from :meth:`get_data_info`; in inference without ``segments_sec`` and
+                ``labels``. In training with ``rng``, a random generator.
+            cached (dict[str, np.ndarray]): Features (T, C) by path that are in memory already.
+
+        Returns:
+            Any: What the last transform returns; see :class:`PackTALInputs`. The first one gets
+            ``info`` and how features are read.
+        """
+        return self.pipeline(dict(
+            info,
+            feature_stride=self.feature_stride * self.sample_stride,
+            offset_frames=self.offset_frames,
             layout=self.layout,
             channels=self.channels,
             sample_stride=self.sample_stride,
-            feature_cache=self._cached,
-            value_check=self.value_check,
-            rng=np.random.default_rng((*entropy, results['sample_idx'])))
-        return self.pipeline(results)
+            feature_cache=cached,
+            value_check=self.value_check))
 
     def set_epoch(self, epoch: int, seed: int = 0) -> None:
         """Choose the random draws of the coming epoch, in running worker processes too."""
