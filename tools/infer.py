@@ -88,6 +88,10 @@ def parse_args(argv=None):
 def run(args) -> int:
     from tmx_plugin.apis import TALInferencer
     from tmx_plugin.apis.page import write_inference_page
+    from tmx_plugin.engine.settings.options import COUNT, DEVICE, RATE, SHARE, check_options
+
+    check_options(args, batch_size=COUNT, clip_batch_size=COUNT, top_k=COUNT, fps=RATE,
+                  frame_rate=RATE, draw_score_thr=SHARE, device=DEVICE)
 
     recognizer, weights = (*(args.recognizer or ()), None, None)[:2]
     inferencer = TALInferencer(

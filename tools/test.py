@@ -59,7 +59,10 @@ def merge_args(cfg, args) -> None:
 
 def run(args) -> None:
     from tmx_plugin.engine import launch
+    from tmx_plugin.engine.settings.options import COUNT, OUT_FILE, check_options
+    from tmx_plugin.engine.settings.rules import number
 
+    check_options(args, interval=COUNT, wait_time=number(0), dump=OUT_FILE)
     cfg = launch.load_config(args, ROOT)
     merge_args(cfg, args)
     with launch.explained_end(cfg.work_dir):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tmx_plugin.errors import DataError
 from tmx_plugin.exporters import (
     FORMATS,
     export,
@@ -68,7 +69,7 @@ def test_activitynet_broken_files(tmp_path, text, message):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = write_activitynet({}, tmp_path / 'p.json')
     bad = {'v': [dict(label='x', score=float('nan'), segment=[0, 1])]}
-    with pytest.raises(ValueError, match='JSON compliant'):
+    with pytest.raises(DataError, match='expected finite times and score in detection 0'):
         write_activitynet(bad, path)
     assert read_activitynet(path) == {} and list(tmp_path.iterdir()) == [path]
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 CONFIG = '''
 _base_ = [{bases}]
@@ -61,7 +62,7 @@ def tiny_settings(tmp_path_factory, repo):
 
 @pytest.fixture
 def tiny(tmp_path, repo):
-    """``root``, ``config`` (paths), and ``tool(NAME)``, which loads a tool."""
+    """``root``, ``config`` (paths), ``weights()`` (a checkpoint), and ``tool(NAME)``."""
     rng, database = np.random.default_rng(0), {}
     (tmp_path / 'features').mkdir()
     for i, subset in enumerate(['training'] * 4 + ['validation'] * 2):
@@ -69,5 +70,15 @@ def tiny(tmp_path, repo):
         database[f'v{i}'] = dict(subset=subset, duration=15.5, fps=8, annotations=[
             dict(label='run', segment=[1, 4]), dict(label='jump', segment=[5 + i, 8 + i])])
     (tmp_path / 'a.json').write_text(json.dumps(dict(database=database)))
-    return SimpleNamespace(root=tmp_path, config=write_config(tmp_path, repo),
+    def weights(spoil=None):
+        from tmx_plugin.apis import init_localizer
+        state = init_localizer(config).state_dict()
+        if spoil is not None:
+            state['head.cls_conv.weight'].fill_(spoil)
+        torch.save(dict(state_dict=state, meta=dict(dataset_meta=dict(classes=('jump', 'run')))),
+                   tmp_path / 'weights.pth')
+        return tmp_path / 'weights.pth'
+
+    config = write_config(tmp_path, repo)
+    return SimpleNamespace(root=tmp_path, config=config, weights=weights,
                            tool=lambda name: load_tool(repo, name))

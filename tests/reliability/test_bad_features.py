@@ -310,23 +310,13 @@ def test_training_and_inference_refuse_them(tiny, capsys):
         said = capsys.readouterr().err.splitlines()[-1]
         assert said.startswith(f"train: {tiny.root}/features/v2.npy: video 'v2': expected finite")
     assert tiny.tool('infer.py').main([
-        str(tiny.root / 'features/v2.npy'), str(tiny.config), _weights(tiny), '--out',
+        str(tiny.root / 'features/v2.npy'), str(tiny.config), str(tiny.weights()), '--out',
         str(tiny.root / 'out'), '--fps', '8', '--device', 'cpu']) == 1
     assert 'v2: FAILED: ' in (said := capsys.readouterr().err) and 'expected finite' in said
 
 
-def _weights(tiny, spoil=False):
-    from tmx_plugin.apis import init_localizer
-    state = init_localizer(tiny.config).state_dict()
-    if spoil:
-        state['head.cls_conv.weight'].fill_(torch.nan)
-    torch.save(dict(state_dict=state, meta=dict(dataset_meta=dict(classes=('jump', 'run')))),
-               tiny.root / 'weights.pth')
-    return str(tiny.root / 'weights.pth')
-
-
 def test_weights_of_nan_are_said_and_end_in_failure(tiny, capsys):
-    weights = _weights(tiny, spoil=True)
+    weights = str(tiny.weights(spoil=np.nan))
     words = 'class logits are NaN or infinite: look for such values in the checkpoint'
     assert tiny.tool('test.py').main([str(tiny.config), weights]) == 1
     said = capsys.readouterr().err.splitlines()[-1]

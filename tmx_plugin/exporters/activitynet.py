@@ -9,6 +9,7 @@ from tmx_plugin.utils.files import atomic_write
 
 from ..errors import DataError
 from ..utils.text_files import is_finite, read_json
+from .checked import require_finite
 
 
 def to_detections(segments, scores, labels, classes) -> list:
@@ -39,7 +40,11 @@ def write_activitynet(detections: dict, path, version: str = 'VERSION 1.3') -> P
 
     Returns:
         Path: ``path``.
+
+    Raises:
+        DataError: If a time or score is not finite.
     """
+    require_finite(detections)
     content = dict(version=version, results=detections, external_data={})
     with atomic_write(path) as file:
         json.dump(content, file, allow_nan=False)

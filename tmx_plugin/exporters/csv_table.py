@@ -5,9 +5,16 @@ from pathlib import Path
 
 from tmx_plugin.utils.files import atomic_write
 
+from .checked import encodable, require_finite
+
+#: A spreadsheet computes what a cell begins with one of these, or with blanks before it.
+_FORMULA = ('=', '+', '-', '@', '\t', '\r')
+
 
 def write_csv(detections: dict, path) -> Path:
     """Write ``video,start,end,label,score`` with a header, a row a detection.
+
+    Names that a spreadsheet would take for a formula get an apostrophe in front.
 
     Args:
         detections (dict): ``{video: [{'label', 'score', 'segment'}]}``, seconds; ``score`` may be
@@ -16,11 +23,21 @@ def write_csv(detections: dict, path) -> Path:
 
     Returns:
         Path: ``path``.
+
+    Raises:
+        DataError: If a time or score is not finite.
     """
+    require_finite(detections)
     with atomic_write(path, newline='') as file:
         writer = csv.writer(file, lineterminator='\n')
         writer.writerow(['video', 'start', 'end', 'label', 'score'])
         for video, items in detections.items():
             for item in items:
-                writer.writerow([video, *item['segment'], item['label'], item.get('score')])
+                writer.writerow([_cell(video), *item['segment'], _cell(item['label']),
+                                 item.get('score')])
     return Path(path)
+
+
+def _cell(text: str) -> str:
+    text = encodable(text)
+    return f"'{text}" if text.lstrip(' ').startswith(_FORMULA) else text

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 from tmx_plugin.utils.files import atomic_write
 
 from ..errors import ConfigError
+from .checked import encodable, require_finite
 
 CONTROL, OBJECT, TYPE = 'videoLabels', 'video', 'timelinelabels'
 
@@ -36,8 +37,10 @@ def write_label_studio(detections: dict, path, *, frame_rate: float,
 
     Raises:
         ConfigError: If ``frame_rate`` is not a positive number.
+        DataError: If a time or score is not finite.
     """
     _check_rate(frame_rate)
+    require_finite(detections)
     urls = video_urls or {}
     tasks = [dict(data={OBJECT: urls.get(video, video)},
                   predictions=[_prediction(video, items, frame_rate)])
@@ -74,7 +77,7 @@ def _prediction(video: str, items: list, rate: float) -> dict:
         start, end = (max(round(seconds * rate), 0) for seconds in item['segment'])
         region = dict(
             # The same detections give the same file.
-            id=uuid.uuid5(uuid.NAMESPACE_URL, f'{video}#{number}').hex[:10],
+            id=uuid.uuid5(uuid.NAMESPACE_URL, f'{encodable(video)}#{number}').hex[:10],
             from_name=CONTROL, to_name=OBJECT, type=TYPE,
             value={'ranges': [dict(start=start + 1, end=max(end, start + 1))],
                    TYPE: [item['label']]})

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detections of one video as subtitles, to be watched in any player: SRT and WebVTT."""
+import re
+import unicodedata
 from pathlib import Path
 
 from tmx_plugin.utils.files import atomic_write
+
+from .checked import encodable, require_finite
 
 
 def write_srt(detections: list, path) -> Path:
@@ -15,7 +19,11 @@ def write_srt(detections: list, path) -> Path:
 
     Returns:
         Path: ``path``.
+
+    Raises:
+        DataError: If a time or score is not finite.
     """
+    require_finite({Path(path).stem: detections})
     with atomic_write(path) as file:
         for number, (start, end, text) in enumerate(_cues(detections), 1):
             file.write(f'{number}\n{_clock(start, ",")} --> {_clock(end, ",")}\n{text}\n\n')
@@ -31,7 +39,11 @@ def write_vtt(detections: list, path) -> Path:
 
     Returns:
         Path: ``path``.
+
+    Raises:
+        DataError: If a time or score is not finite.
     """
+    require_finite({Path(path).stem: detections})
     with atomic_write(path) as file:
         file.write('WEBVTT\n\n')
         for start, end, text in _cues(detections):
@@ -45,11 +57,16 @@ def _cues(detections: list) -> list:
     cues = []
     for item in detections:
         start, end = (max(round(seconds * 1000), 0) for seconds in item['segment'])
-        # A line break or an arrow would end the cue.
-        label = ' '.join(item['label'].split()).replace('-->', '->')
+        label = _one_line(item['label'])
         score = f' {item["score"]:.2f}' if item.get('score') is not None else ''
         cues.append((start, max(end, start + 1), f'{label}{score}'))
     return sorted(cues, key=lambda cue: cue[:2])
+
+
+def _one_line(label: str) -> str:
+    """A label without what would end the cue: line breaks and other control characters, arrows."""
+    text = ''.join(' ' if unicodedata.category(char) == 'Cc' else char for char in encodable(label))
+    return re.sub('-{2,}>', '->', ' '.join(text.split())) or '(no label)'
 
 
 def _clock(milliseconds: int, point: str) -> str:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names of files, and writing them so that a half-written one can never be seen."""
+import hashlib
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ from ..errors import TmxError
 #: Endings of video files, in small letters.
 VIDEO_SUFFIXES = ('.mp4', '.mkv', '.avi', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.flv',
                   '.wmv', '.ts')
+#: Most bytes of the stem of a file, so that suffixes still fit into the usual 255.
+MAX_STEM = 200
 
 
 class WriteError(TmxError, OSError):
@@ -29,8 +32,16 @@ class WriteError(TmxError, OSError):
 
 
 def file_name(video_id: str) -> str:
-    """``video_id`` as the stem of a file: special characters but blanks become ``_``."""
-    return re.sub(r'[^\w. -]', '_', video_id)
+    """``video_id`` as the stem of a file: special characters but blanks become ``_``.
+
+    A name that is longer than file systems take is cut, and a hash keeps it apart from others.
+    """
+    name = re.sub(r'[^\w. -]', '_', video_id)
+    encoded = name.encode('utf-8')
+    if len(encoded) <= MAX_STEM:
+        return name
+    digest = hashlib.sha256(video_id.encode('utf-8', 'surrogatepass')).hexdigest()[:12]
+    return f'{encoded[:MAX_STEM - 13].decode("utf-8", "ignore")}_{digest}'
 
 
 @contextmanager

@@ -17,12 +17,15 @@ def read_text(path, *, allow_empty: bool = False) -> str:
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f'{path}: file not found'
-                               + (' (it is a folder)' if path.is_dir() else ''))
+                               + (' (it is a folder)' if path.is_dir() else
+                                  ' (it is no regular file)' if path.exists() else ''))
     try:
         text = path.read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
         raise FormatError(path, 'text in UTF-8', f'byte {error.object[error.start]:#04x} at '
                           f'position {error.start}') from error
+    if '\0' in text:
+        raise FormatError(path, 'text in UTF-8', f'byte 0x00 at position {text.index(chr(0))}')
     if not allow_empty and not text.strip():
         raise FormatError(path, 'content', 'an empty file')
     return text
@@ -71,6 +74,8 @@ class _DuplicateKeyError(Exception):
 def _unique(pairs):
     items = dict(pairs)
     if len(items) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _DuplicateKeyError(next(name for name in names if names.count(name) > 1))
+        seen = set()
+        # ``add`` returns None: the first name that was seen before is found in one pass.
+        raise _DuplicateKeyError(next(
+            name for name, _ in pairs if name in seen or seen.add(name)))
     return items

@@ -45,14 +45,18 @@ def read_run(path) -> dict:
         MissingFileError: Nothing was logged there.
     """
     from tmx_plugin.errors import MissingFileError
+    from tmx_plugin.utils.text_files import is_finite, read_text
     path = Path(path)
     files = [path] if path.is_file() else sorted(path.glob('*/vis_data/scalars.json'))
     if not files:
         raise MissingFileError(f'{path}: expected TIME/vis_data/scalars.json in it, found none')
     train, val = {}, {}
     for file in files:
-        for line in file.read_text(encoding='utf-8').splitlines():
-            entry = json.loads(line)
+        lines = read_text(file, allow_empty=True).splitlines()
+        for number, line in enumerate(lines, 1):
+            entry = _entry(file, number, line)
+            if entry is None:
+                continue
             # Training counts iterations and validation epochs. What a resumed run repeats
             # replaces what was logged before it was stopped.
             (train if 'epoch' in entry else val)[entry['step']] = entry
@@ -61,9 +65,24 @@ def read_run(path) -> dict:
     for entries, unit in ((train, per_epoch), (val, 1)):
         for step, entry in sorted(entries.items()):
             for key, value in entry.items():
-                if key not in ('step', 'epoch', 'iter') and math.isfinite(value):
+                if key not in ('step', 'epoch', 'iter') and is_finite(value):
                     curves.setdefault(key, []).append((step / unit, value))
     return curves
+
+
+def _entry(file, number: int, line: str):
+    """One line of a log; None where nothing can be drawn of it, with a word on it."""
+    from tmx_plugin.utils.text_files import is_finite
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    if isinstance(entry, dict) and is_finite(entry.get('step')) and (
+            'epoch' not in entry or is_finite(entry['epoch']) and entry['epoch'] > 0):
+        return entry
+    print(f'{file}:{number}: left out: expected an object with "step", found {line[:80]!r}',
+          file=sys.stderr)
+    return None
 
 
 def draw(runs: dict, keys, out) -> None:
@@ -90,9 +109,11 @@ def draw(runs: dict, keys, out) -> None:
 
 
 def run(args) -> None:
-    from tmx_plugin.errors import ConfigError
+    from tmx_plugin.errors import ConfigError, DataError
     runs = {str(path): read_run(path) for path in args.runs}
     logged = set().union(*runs.values())
+    if not logged:
+        raise DataError(f'{", ".join(args.runs)}: expected logged values, found none')
     unknown = sorted(set(args.keys or ()) - logged)
     if unknown:
         raise ConfigError(f'{", ".join(unknown)} was not logged; there are '

@@ -39,10 +39,12 @@ def parse_args(argv=None):
 
 
 def run(args) -> None:
+    from tmx_plugin.engine.settings.options import COUNT, SHARE, check_options
     from tmx_plugin.errors import ConfigError
     from tmx_plugin.evaluation.functional.error_analysis import match_detections
     from tmx_plugin.visualization.results import load_results
     from tmx_plugin.visualization.timeline import file_name, save_figure
+    check_options(args, score_thr=SHARE, top_k=COUNT, main_tiou=SHARE)
     results = load_results(args.predictions, args.annotations, args.subset)
     unknown = sorted(set(args.videos or ()) - set(results.videos))
     if unknown:

@@ -2,6 +2,7 @@
 """Tables, times and names in annotation files, with errors that say what is wrong where."""
 import csv
 import io
+import re
 
 from ...errors import FormatError
 from ...utils.files import VIDEO_SUFFIXES
@@ -25,9 +26,8 @@ def read_rows(path, *alternatives):
     text = read_text(path)
     wanted = [set(columns) for columns in alternatives]
     for delimiter in ',;\t':
-        # A field in quotes may hold line breaks: the reader sees the text, not lines.
-        reader = csv.reader(io.StringIO(text, newline=''), delimiter=delimiter)
-        header = [name.strip().lower() for name in next(reader)]
+        reader = _reader(text, delimiter)
+        header = [name.strip().lower() for name in next(_rows_of(reader, path))]
         if any(columns <= set(header) for columns in wanted):
             break
     else:
@@ -35,17 +35,31 @@ def read_rows(path, *alternatives):
         raise FormatError(path, f'a header with the columns {expected}',
                           repr(text.splitlines()[0][:200]))
     rows = []
-    for fields in _rows_of(reader, path):
+    reader = _reader(text, delimiter, strict=True)  # says which quotes are never closed
+    all_rows = _rows_of(reader, path)
+    next(all_rows)
+    for fields in all_rows:
         if not any(value.strip() for value in fields):
             continue
         if len(fields) < len(header) or any(value.strip() for value in fields[len(header):]):
             raise FormatError(f'{path}:{reader.line_num}', f'{len(header)} fields', f'{len(fields)}'
                               f' (a text with {delimiter!r} needs double quotes)')
         rows.append((reader.line_num,
-                     {name: value.strip() for name, value in zip(header, fields)}))
+                     {name: _value(field) for name, field in zip(header, fields)}))
     if not rows:
         raise FormatError(path, 'at least one row below the header', 'none')
     return rows
+
+
+def _reader(text: str, delimiter: str, strict: bool = False):
+    # A field in quotes may hold line breaks: the reader sees the text, not lines.
+    return csv.reader(io.StringIO(text, newline=''), delimiter=delimiter, strict=strict)
+
+
+def _value(field: str) -> str:
+    """A field without the apostrophe that keeps spreadsheets from computing it."""
+    text = field.strip()
+    return text[1:] if re.match(r"' *[=+@\t\r-]", text) else text
 
 
 def _rows_of(reader, path):
