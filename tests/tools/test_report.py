@@ -233,6 +233,15 @@ def test_broken_predictions_are_named(tools, files, tmp_path, capsys, content, m
     assert not (tmp_path / 'report.html').exists()
 
 
+@pytest.mark.parametrize(('options', 'message'), [
+    (('--main-tiou', '0'), 'main tIoU must be in (0, 1], got 0.0'),
+    (('--tious', '.5', '1.5'), 'thresholds must be in (0, 1]'),
+    (('--top-k', '0'), 'got top_k=0')])
+def test_options_out_of_range(tools, files, tmp_path, capsys, options, message):
+    assert tools['report'].main([*files, '--out', str(tmp_path), *options]) == 1
+    assert message in capsys.readouterr().err
+
+
 def test_missing_file(tools, files, tmp_path, capsys):
     assert tools['report'].main(['no.json', files[1], '--out', str(tmp_path)]) == 1
     assert 'no.json' in capsys.readouterr().err

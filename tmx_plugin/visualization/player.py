@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 
 from ..datasets.annotations import VideoAnnotation
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from ..evaluation.functional.error_analysis import KINDS
 from ..utils.files import file_name
 from .page import json_script, write_page
@@ -64,7 +64,12 @@ def player_data(tracks: Iterable[Track], classes: Sequence[str], page_folder, *,
 
     Returns:
         dict: Plain lists, numbers and strings.
+
+    Raises:
+        ConfigError: ``top_k`` below 1.
     """
+    if top_k is not None and top_k < 1:
+        raise ConfigError(f'expected at least one prediction of a video, got top_k={top_k}')
     tracks = list(tracks)
     counts = np.array([len(track.scores) for track in tracks], np.int64)
     if top_k is None:

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..errors import ConfigError
 from ..evaluation.functional import average_precision, mean_average_precision
 from ..evaluation.functional import error_analysis as errors
 from ..evaluation.functional.ceilings import ceilings, confusion_matrix
@@ -36,10 +37,15 @@ class Analysis:
         main_tiou (float): Threshold at which single detections are called right or wrong.
         rule (str): How false positives are judged, one of ``error_analysis.RULES``.
         buckets (str): ``'auto'`` or a key of ``characteristics.BUCKETS``.
+
+    Raises:
+        ConfigError: A threshold out of range.
     """
 
     def __init__(self, results: Results, tious: Sequence[float], main_tiou: float = 0.5,
                  rule: str = 'detad', buckets: str = 'auto') -> None:
+        if not 0 < main_tiou <= 1:
+            raise ConfigError(f'the main tIoU must be in (0, 1], got {main_tiou}')
         self.results, self.gt, self.det = results, results.gt, results.det
         self.tious = [float(tiou) for tiou in tious]
         self.main_tiou, self.rule = float(main_tiou), rule
