@@ -233,7 +233,7 @@ def test_broken_predictions_are_named(tools, files, tmp_path, capsys, content, m
     assert not (tmp_path / 'report.html').exists()
 
 
-@pytest.mark.parametrize(('options', 'message'), [
+@pytest.mark.parametrize('options, message', [
     (('--main-tiou', '0'), 'main tIoU must be in (0, 1], got 0.0'),
     (('--tious', '.5', '1.5'), 'thresholds must be in (0, 1]'),
     (('--top-k', '0'), 'got top_k=0')])
