@@ -2,7 +2,9 @@
 """The family of errors, and how tools end."""
 import importlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,6 +13,7 @@ import pytest
 
 from tmx_plugin import errors
 from tmx_plugin.errors import DataError, MissingFileError, MissingPackageError, TmxError, run_tool
+from tmx_plugin.utils.files import atomic_write
 
 
 def fail(error):
@@ -92,3 +95,16 @@ def test_every_tool_ends_through_run_tool(repo):
         if path.stem != 'benchmark':  # which stays free of torch, see there
             assert f"'{path.stem}', args" in text and "'--debug'" in text, path
         assert not re.search(r'except .*(OSError|ValueError, )', text), path
+
+
+def test_sigterm_removes_what_a_tool_has_half_written(tmp_path):
+    def main():
+        with atomic_write(tmp_path / 'out.json') as file:
+            file.write('half')
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        run_tool(main, 'tool')
+    assert ended.value.code == 143 and not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) == before

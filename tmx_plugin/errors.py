@@ -6,9 +6,12 @@ which video, what was expected and what was found. Any other exception is a faul
 """
 import json
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Optional
 
@@ -82,6 +85,7 @@ def run_tool(main: Callable, prog: str, args=None, *, failure: int = 1) -> int:
         argparse with 2.)
 
     Raises:
+        SystemExit: Of status 143, at SIGTERM: half-written files are removed on the way out.
         Exception: Any other exception, as it is: a fault of the program, with its traceback.
 
     Example:
@@ -89,7 +93,8 @@ def run_tool(main: Callable, prog: str, args=None, *, failure: int = 1) -> int:
         0
     """
     try:
-        status = main() if args is None else main(args)
+        with _ended_by_sigterm():
+            status = main() if args is None else main(args)
         sys.stdout.flush()  # a closed pipe is noticed here, not at the interpreter's exit
         return status or 0
     except KeyboardInterrupt:
@@ -108,6 +113,26 @@ def run_tool(main: Callable, prog: str, args=None, *, failure: int = 1) -> int:
         print(message, file=sys.stderr, flush=True)
     _report_to_torchrun(message)
     return failure
+
+
+@contextmanager
+def _ended_by_sigterm():
+    """Let SIGTERM end the block as an error does, and not the process on the spot."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    owner = os.getpid()
+
+    def end(number, frame):
+        if os.getpid() != owner:  # a forked worker, which has nothing to put in order
+            os._exit(128 + number)
+        raise SystemExit(128 + number)
+
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous or signal.SIG_DFL)
 
 
 def _sentence(error: Exception) -> str:
