@@ -43,7 +43,7 @@ def parse_args(argv=None):
         'built for, else all)')
     parser.add_argument('--fps', type=float, help='resample to this frame rate (default: no)')
     parser.add_argument('--batch-size', type=int, default=8, help='clips at once (8)')
-    parser.add_argument('--device', help='default: a GPU where there is one, else cpu')
+    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
     parser.add_argument('--overwrite', action='store_true', help='make complete ones again')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='overrides of the config, e.g. model.backbone.num_segments=16')
@@ -80,19 +80,19 @@ def make_extractor(args, device: str):
 
 
 def run(args) -> int:
-    from mmengine.device import get_device
     from mmengine.registry import init_default_scope
 
     from tmx_plugin.apis.batch import extract_videos, process_rank, wait_for_all
     from tmx_plugin.engine.launch import infer_launcher
     from tmx_plugin.engine.settings.options import COUNT, DEVICE, RATE, check_options
     from tmx_plugin.features.storage import find_files
+    from tmx_plugin.utils.devices import resolve_device
 
     check_options(args, batch_size=COUNT, clip_len=COUNT, stride=COUNT, fps=RATE, device=DEVICE)
     init_default_scope('mmaction')
     launcher = infer_launcher(args.launcher)
     rank, world_size, local_rank = process_rank(launcher)
-    device = args.device or get_device()
+    device = resolve_device(args.device)
     if launcher != 'none' and device == 'cuda':
         device = f'cuda:{local_rank}'
     found, clashes = find_files(args.input)

@@ -69,7 +69,7 @@ def parse_args(argv=None):
     parser.add_argument('--batch-size', type=int, default=1, help='videos at once (1)')
     parser.add_argument('--clip-batch-size', type=int, default=8,
                         help='clips that go through the recognizer at once (8)')
-    parser.add_argument('--device', help='default: a GPU where there is one, else cpu')
+    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help="overrides of the localizer's config")
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')

@@ -36,6 +36,8 @@ def parse_args(argv=None):
     parser.add_argument(
         '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
         help='overrides of the config, e.g. optim_wrapper.optimizer.lr=1e-3')
+    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU where there is '
+                        'one, else cpu)')
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
         help='what started the processes')

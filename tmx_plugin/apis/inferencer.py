@@ -21,6 +21,7 @@ from ..engine.launch import find_config
 from ..errors import ConfigError, DataError, NotFiniteError
 from ..exporters import add_existing, export, to_detections
 from ..features.storage import VIDEO_SUFFIXES, find_files
+from ..utils.devices import resolve_device
 from ..utils.files import file_name
 from ..utils.package_files import CONFIG_ROOT
 from ..visualization import draw_timeline, figure_to_image, save_figure
@@ -93,6 +94,7 @@ class TALInferencer(BaseInferencer):
             cfg.merge_from_dict(cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
         self.failed, self._skip_broken = {}, False
+        device = resolve_device(device)
         self._fps = fps
         self._device = device
         super().__init__(cfg, weights, device, 'mmaction', show_progress)

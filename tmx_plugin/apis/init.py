@@ -10,6 +10,7 @@ from torch import nn
 
 from ..engine.settings import require_valid
 from ..models.checkpoint import apply_norm_eps, load_checkpoint_file, to_plugin_checkpoint
+from ..utils.devices import resolve_device
 
 
 def init_localizer(config: Union[str, Path, Config],
@@ -38,6 +39,7 @@ def init_localizer(config: Union[str, Path, Config],
     """
     if not isinstance(config, Config):
         config = Config.fromfile(str(config))
+    device = resolve_device(str(device))
     if cfg_options:
         config.merge_from_dict(cfg_options)
     init_default_scope(config.get('default_scope', 'mmaction'))

@@ -25,6 +25,7 @@ def parse_args(argv=None):
                         help='folder to work in; created if missing (default: tmx_demo)')
     parser.add_argument('--epochs', type=int, metavar='N',
                         help='train N epochs only (default: as the config says)')
+    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
     args = parser.parse_args(argv)
     if args.epochs is not None and args.epochs < 1:
         parser.error(f'--epochs must be positive, not {args.epochs}')
@@ -55,17 +56,18 @@ def main(argv=None) -> int:
         return 1
     if not (folder / ANNOTATIONS).is_file():
         step(folder, 'synthetic', 'data/synthetic', '--seed', '0')
+    device = ['--device', args.device] if args.device else []
     done = folder / work / 'trained'  # last_checkpoint exists from the first epoch on
     if not done.is_file():
         shutil.rmtree(folder / work, ignore_errors=True)
         short = ['--cfg-options', f'train_cfg.max_epochs={args.epochs}'] if args.epochs else []
         step(folder, 'train', CONFIG, '--work-dir', str(work), '--seed', '0',
-             *short)
+             *device, *short)
         done.touch()
     checkpoint = Path((folder / work / 'last_checkpoint').read_text(encoding='utf-8'))
     predictions = work / 'predictions.json'
     step(folder, 'test', CONFIG, str(work / checkpoint.name), '--work-dir', str(work),
-         '--cfg-options', f'test_evaluator.out_file={predictions}',
+         *device, '--cfg-options', f'test_evaluator.out_file={predictions}',
          'test_evaluator.classwise=True')
     step(folder, 'timeline', str(predictions), str(ANNOTATIONS), '--out', str(work / 'timelines'),
          '--videos', 'val_0000')

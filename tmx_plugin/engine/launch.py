@@ -8,9 +8,11 @@ from typing import Optional
 
 import torch
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from ..errors import ConfigError, LaunchError, TmxError
+from ..utils.devices import use_device
 from ..utils.files import WriteError, write_error
 from ..utils.memory import keep_freed_memory
 from .settings import require_valid
@@ -64,8 +66,8 @@ def load_config(args, root: Path) -> Config:
     """Read a config and apply the options that training and testing have in common.
 
     Args:
-        args (argparse.Namespace): With ``config``, ``work_dir``, ``cfg_options``, ``launcher``
-            and ``local_rank``.
+        args (argparse.Namespace): With ``config``, ``work_dir``, ``cfg_options``, ``device``,
+            ``launcher`` and ``local_rank``.
         root (Path): Folder that holds ``configs/``.
 
     Returns:
@@ -73,12 +75,16 @@ def load_config(args, root: Path) -> Config:
         ``launcher`` set.
     """
     cfg = read_config(args.config, root, args.cfg_options)
+    cfg.launcher = infer_launcher(args.launcher)
+    if args.device is not None and ':' in args.device and cfg.launcher != 'none':
+        raise LaunchError(f'--device {args.device}: each of several processes takes a device of '
+                          'its own; give cpu or cuda without a number')
+    use_device(args.device)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = os.path.join('work_dirs', Path(args.config).stem)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg.launcher = infer_launcher(args.launcher)
     return cfg
 
 
@@ -134,12 +140,12 @@ def explained_end(work_dir, training: bool = False):
 
 
 def prepare_cpu(cfg: Config) -> None:
-    """Let several processes work together on a machine without a GPU.
+    """Let several processes work together without a GPU.
 
     MMEngine would select a GPU by the local rank; it leaves an initialized process group alone,
     and ``device_ids=None`` tells the model wrapper that the model is on the CPU.
     """
-    if cfg.launcher == 'none' or torch.cuda.is_available():
+    if cfg.launcher == 'none' or get_device() == 'cuda':
         return
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
@@ -150,7 +156,7 @@ def prepare_cpu(cfg: Config) -> None:
 
 def use_mixed_precision(cfg: Config) -> None:
     """Train in float16 with loss scaling on a GPU, in bfloat16 on a CPU."""
-    if torch.cuda.is_available():
+    if get_device() == 'cuda':
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     else:
@@ -165,7 +171,7 @@ def build_runner(cfg: Config) -> Runner:
     """
     require_valid(cfg)
     prepare_cpu(cfg)
-    if not torch.cuda.is_available():
+    if get_device() == 'cpu':
         keep_freed_memory()
     if 'runner_type' in cfg:
         from mmaction.registry import RUNNERS

@@ -42,7 +42,7 @@ def parse_args(argv=None):
                         'tools/data/convert_annotations.py): print the mAP of actions, verbs and '
                         'nouns')
     parser.add_argument('--subset', default='val', help='subset of --ann (default: val)')
-    parser.add_argument('--device', help='default: cuda if there is one, else cpu')
+    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='overrides of both configs')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
@@ -59,15 +59,15 @@ def parse_args(argv=None):
 
 def load(target, args):
     """Model, test dataset and official ids of one of the two models."""
-    import torch
     from mmaction.registry import DATASETS
 
     from tmx_plugin.apis.epic_fusion import official_ids
     from tmx_plugin.apis.init import init_localizer
     from tmx_plugin.engine.launch import read_config
+    from tmx_plugin.utils.devices import resolve_device
     config, checkpoint = getattr(args, target)
     cfg = read_config(config, ROOT)
-    device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    device = resolve_device(args.device)
     model = init_localizer(cfg, checkpoint, device, args.cfg_options)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     names = dataset.metainfo['classes']
