@@ -53,7 +53,7 @@ def test_the_runner_uses_what_was_chosen(two_gpus):
 
 @pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU')
-@pytest.mark.parametrize(('tool', 'arguments'), [
+@pytest.mark.parametrize('tool,arguments', [
     ('train', ['synthetic']), ('test', ['synthetic', 'none.pth']),
     ('infer', ['features', 'synthetic', 'none.pth', '--out', 'out']),
     ('extract_features', ['videos', 'out', '--config', 'i3d_rgb', '--random-weights'])])
