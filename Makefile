@@ -37,6 +37,7 @@ coverage: env
 lint: env
 	$(BIN)/python -m ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/python -m mypy
 
 # All points at which a training can be killed or its disk can fill, and 20,000 changed checkpoints.
 fuzz: env

@@ -2,7 +2,7 @@
 """The metric of temporal action localization for MMEngine's loops."""
 import logging
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -64,7 +64,7 @@ class TALMetric(BaseMetric):
                  classwise: bool = False,
                  out_file: Optional[str] = None,
                  keep_repeats: bool = False,
-                 **kwargs) -> None:
+                 **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if isinstance(tiou_thresholds, (int, float)):
             tiou_thresholds = [tiou_thresholds]
@@ -79,7 +79,7 @@ class TALMetric(BaseMetric):
         self.out_file = out_file
         self.keep_repeats = keep_repeats
 
-    def process(self, data_batch, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the predictions and ground truth of a batch, on the CPU.
 
         Args:
@@ -122,7 +122,7 @@ class TALMetric(BaseMetric):
         """
         self._check(results)
         if self.out_file:
-            self._write(results)
+            self._write(results, self.out_file)
         gt = _table(results, 'gt_segments', 'gt_labels')
         det = _table(results, 'segments', 'labels', 'scores')
         self._warn_of_unmatched(gt, det)
@@ -182,15 +182,16 @@ class TALMetric(BaseMetric):
                               f'dataset, found {self.dataset_meta}')
         return classes
 
-    def _write(self, results: list) -> None:
+    def _write(self, results: list, out_file: str) -> None:
         classes = self._classes()
         path = write_activitynet(
             {result['video_id']: to_detections(result['segments'], result['scores'],
                                                result['labels'], classes)
-             for result in results}, self.out_file)
+             for result in results}, out_file)
         print_log(f'Predictions of {len(results)} videos were written to {path}', 'current')
 
-    def _log_classes(self, classes, ap, gt: SegmentTable, det: SegmentTable) -> None:
+    def _log_classes(self, classes: np.ndarray, ap: np.ndarray, gt: SegmentTable, det: SegmentTable
+                    ) -> None:
         names = self._classes()
         rows = [['class', 'segments', 'predictions',
                  *(f'{t:g}' for t in self.tiou_thresholds), 'mean']]
@@ -205,7 +206,7 @@ class TALMetric(BaseMetric):
         print_log('\n'.join(['AP of each class, in percent', *lines]), 'current')
 
 
-def _to_numpy(values) -> np.ndarray:
+def _to_numpy(values: Any) -> np.ndarray:
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         if values.dtype == torch.bfloat16:  # numpy has no such type
@@ -214,8 +215,8 @@ def _to_numpy(values) -> np.ndarray:
     return values.astype(np.int64 if values.dtype.kind in 'iu' else np.float64)
 
 
-def _table(results: list, segments: str, labels: str, scores: Optional[str] = None):
-    def column(key):
+def _table(results: list, segments: str, labels: str, scores: Optional[str] = None) -> SegmentTable:
+    def column(key: Any) -> np.ndarray:
         return np.concatenate([result[key] for result in results])
 
     counts = [len(result[labels]) for result in results]

@@ -2,6 +2,7 @@
 """Detections as ActivityNet json, the format that evaluation tools and viewers share."""
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..utils.text_files import is_finite, read_json
 from .checked import require_finite
 
 
-def to_detections(segments, scores, labels, classes) -> list:
+def to_detections(segments: Any, scores: Any, labels: Any, classes: Any) -> list:
     """One video's predictions as the list that all exporters take.
 
     Args:
@@ -30,7 +31,7 @@ def to_detections(segments, scores, labels, classes) -> list:
                                              np.asarray(labels).tolist())]
 
 
-def write_activitynet(detections: dict, path, version: str = 'VERSION 1.3') -> Path:
+def write_activitynet(detections: dict, path: str | Path, version: str = 'VERSION 1.3') -> Path:
     """Write the detections of many videos.
 
     Args:
@@ -51,7 +52,7 @@ def write_activitynet(detections: dict, path, version: str = 'VERSION 1.3') -> P
     return Path(path)
 
 
-def read_activitynet(path) -> dict:
+def read_activitynet(path: str | Path) -> dict:
     """Read detections in ActivityNet json.
 
     Args:
@@ -71,7 +72,7 @@ def read_activitynet(path) -> dict:
     return {video: _checked(items, f'{path}: video {video!r}') for video, items in results.items()}
 
 
-def _checked(items, where: str) -> list:
+def _checked(items: Any, where: str) -> list:
     if not isinstance(items, list):
         raise DataError(f'{where}: expected a list of detections, found {type(items).__name__}')
     result = []
@@ -84,5 +85,5 @@ def _checked(items, where: str) -> list:
             raise DataError(f'{where}: expected label, score and segment [start, end] in '
                             f'detection {number}, found {item!r:.200}')
         result.append(dict(label=item['label'], score=float(item['score']),
-                           segment=[float(x) for x in segment]))
+                           segment=[float(x) for x in item['segment']]))
     return result

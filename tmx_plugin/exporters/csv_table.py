@@ -11,7 +11,7 @@ from .checked import encodable, require_finite
 _FORMULA = ('=', '+', '-', '@', '\t', '\r')
 
 
-def write_csv(detections: dict, path) -> Path:
+def write_csv(detections: dict, path: str | Path) -> Path:
     """Write ``video,start,end,label,score`` with a header, a row a detection.
 
     Names that a spreadsheet would take for a formula get an apostrophe in front.

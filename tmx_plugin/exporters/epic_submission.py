@@ -6,6 +6,7 @@ Levels of supervision follow Damen and Wray, "Supervision Levels Scale (SLS)", a
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from tmx_plugin.utils.files import atomic_write
 
@@ -18,7 +19,7 @@ SLS = ('sls_pt', 'sls_tl', 'sls_td')
 MAX_SHOWN = 20
 
 
-def write_epic_submission(detections: dict, path, *, sls_pt: int, sls_tl: int,
+def write_epic_submission(detections: dict, path: str | Path, *, sls_pt: int, sls_tl: int,
                           sls_td: int) -> Path:
     """Write action detections as the challenge wants them, after checking every field.
 
@@ -89,7 +90,7 @@ def _entry(video: str, item: dict) -> dict:
                 segment=list(item['segment']))
 
 
-def _entry_problems(item) -> list:
+def _entry_problems(item: Any) -> list:
     if not isinstance(item, dict):
         return [f'expected an object, found {type(item).__name__}']
     fields = {'verb', 'noun', 'action', 'score', 'segment'}
@@ -111,5 +112,5 @@ def _entry_problems(item) -> list:
     return problems
 
 
-def _is_int(value, end: int) -> bool:
+def _is_int(value: Any, end: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < end

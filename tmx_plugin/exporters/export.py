@@ -2,7 +2,7 @@
 """One entry to all exporters, by name of the format."""
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
 
@@ -34,7 +34,8 @@ FORMATS = {
 }
 
 
-def export(detections: dict, folder, format: str, name: str = 'predictions', **options) -> list:
+def export(detections: dict, folder: str | Path, format: str, name: str = 'predictions',
+           **options: Any) -> list:
     """Write detections in one of ``FORMATS``.
 
     Args:
@@ -57,7 +58,7 @@ def export(detections: dict, folder, format: str, name: str = 'predictions', **o
     write, suffix, per_video = FORMATS[format]
     if not per_video:
         return [write(detections, Path(folder) / f'{name}{suffix}', **options)]
-    paths = {}
+    paths: dict = {}
     for video in detections:
         path = Path(folder) / f'{file_name(video)}{suffix}'
         if path in paths:
@@ -67,7 +68,7 @@ def export(detections: dict, folder, format: str, name: str = 'predictions', **o
     return [write(detections[video], path, **options) for path, video in paths.items()]
 
 
-def add_existing(detections: dict, folder, existing: str = 'merge',
+def add_existing(detections: dict, folder: str | Path, existing: str = 'merge',
                  name: str = 'predictions') -> dict:
     """Detections of this run, with those of other videos that an earlier run left in a folder.
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ground truth and predictions as a FiftyOne dataset, to browse and evaluate there."""
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 from ..errors import DataError, MissingPackageError
 
 
 def write_fiftyone(annotations: Sequence, videos: dict, name: str,
-                   predictions: Optional[dict] = None):
+                   predictions: Optional[dict] = None) -> Any:
     """Make a FiftyOne dataset with temporal detections.
 
     Args:
@@ -55,7 +55,7 @@ def write_fiftyone(annotations: Sequence, videos: dict, name: str,
     return dataset
 
 
-def _detections(fo, items: Sequence[dict], sample):
+def _detections(fo: Any, items: Sequence[dict], sample: Any) -> Any:
     """Segments in seconds as temporal detections, which count frames from 1."""
     return fo.TemporalDetections(detections=[
         fo.TemporalDetection.from_timestamps(

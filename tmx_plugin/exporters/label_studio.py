@@ -20,7 +20,7 @@ from .checked import encodable, require_finite
 CONTROL, OBJECT, TYPE = 'videoLabels', 'video', 'timelinelabels'
 
 
-def write_label_studio(detections: dict, path, *, frame_rate: float,
+def write_label_studio(detections: dict, path: str | Path, *, frame_rate: float,
                        video_urls: Optional[dict] = None) -> Path:
     """Write one task a video, with its detections as a prediction.
 
@@ -72,7 +72,7 @@ def label_studio_config(labels: Sequence[str], frame_rate: float) -> str:
 
 
 def _prediction(video: str, items: list, rate: float) -> dict:
-    result = []
+    result: list[dict] = []
     for number, item in enumerate(items):
         start, end = (max(round(seconds * rate), 0) for seconds in item['segment'])
         region = dict(

@@ -9,7 +9,7 @@ from tmx_plugin.utils.files import atomic_write
 from .checked import encodable, require_finite
 
 
-def write_srt(detections: list, path) -> Path:
+def write_srt(detections: list, path: str | Path) -> Path:
     """Write one video's detections as SubRip, one cue a segment; cues may overlap.
 
     Args:
@@ -30,7 +30,7 @@ def write_srt(detections: list, path) -> Path:
     return Path(path)
 
 
-def write_vtt(detections: list, path) -> Path:
+def write_vtt(detections: list, path: str | Path) -> Path:
     """Write one video's detections as WebVTT, one cue a segment; cues may overlap.
 
     Args:

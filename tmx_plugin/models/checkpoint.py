@@ -86,7 +86,7 @@ def to_plugin_checkpoint(checkpoint: dict, model: nn.Module, name='the checkpoin
     print_log(f'checkpoint written by the {source} implementation'
               f'{"" if epoch is None else f" (its epoch {epoch}, counted from 0)"}: using its '
               f'{kind} weights', 'current')
-    meta = dict(source=source, weights=kind)
+    meta: dict = dict(source=source, weights=kind)
     if source == 'original':
         meta['layer_norm_eps'] = _ORIGINAL_NORM_EPS
         print_log('its classes are in the order of label_id in the annotations it was trained on; '

@@ -161,9 +161,9 @@ def to_plain(value, name: str, dropped: list):
     if isinstance(value, (np.ndarray, np.generic)):
         return to_plain(value.tolist(), name, dropped) if value.dtype.kind in 'biufU' else (
             _drop(name, dropped))
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
+    for plain in (bool, int, float, str):
+        if isinstance(value, plain):
+            return plain(value)
     if value is None or type(value) is torch.Tensor:
         return value
     return _drop(name, dropped)

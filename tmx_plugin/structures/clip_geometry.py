@@ -36,7 +36,7 @@ class ClipGeometry:
     stride: int
     frames_per_clip: Optional[int] = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ('clip_len', 'stride', 'frames_per_clip'):
             value = getattr(self, name)
             if value is not None and value < 1:

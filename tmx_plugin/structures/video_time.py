@@ -52,7 +52,7 @@ class VideoTime:
         return cls(info['feature_stride'], info['offset_frames'], info['fps'], info['duration'],
                    info.get('num_frames'))
 
-    def to_frames(self, seconds) -> np.ndarray:
+    def to_frames(self, seconds: Any) -> np.ndarray:
         """Whole video frames at the given times, truncated towards zero.
 
         Args:
@@ -67,7 +67,7 @@ class VideoTime:
         # Beyond 2^53 a float64 counts nothing, and what int64 cannot hold would turn negative.
         return np.trunc(frames).clip(-2**53, 2**53).astype(np.int64)
 
-    def to_grid(self, frames):
+    def to_grid(self, frames: Any) -> Any:
         """Position on the feature grid of video frames.
 
         >>> VideoTime(feature_stride=4, offset_frames=8).to_grid(20)
@@ -75,7 +75,7 @@ class VideoTime:
         """
         return (frames - self.offset_frames) / self.feature_stride
 
-    def to_seconds(self, grid):
+    def to_seconds(self, grid: Any) -> Any:
         """Seconds of positions on the feature grid, clamped to the video ``[0, duration]``.
 
         >>> VideoTime(4, 8, fps=10., duration=5.).to_seconds(np.array([-3., 0., 3., 99.]))
@@ -84,7 +84,7 @@ class VideoTime:
         return ((grid * self.feature_stride + self.offset_frames) / self.fps).clip(
             0, self.duration)
 
-    def extent_frames(self, length):
+    def extent_frames(self, length: Any) -> Any:
         """Frames from the start of the first clip to the end of the last of ``length`` clips.
 
         >>> VideoTime(feature_stride=4, offset_frames=8).extent_frames(22)
@@ -92,7 +92,7 @@ class VideoTime:
         """
         return (length - 1) * self.feature_stride + 2 * self.offset_frames
 
-    def extent(self, length):
+    def extent(self, length: Any) -> Any:
         """Seconds from the start of the first clip to the end of the last of ``length`` clips.
 
         >>> VideoTime(feature_stride=4, offset_frames=8, fps=25.).extent(22)
@@ -101,11 +101,11 @@ class VideoTime:
         return self.extent_frames(length) / self.fps
 
     @property
-    def step(self):
+    def step(self) -> Any:
         """Seconds from one feature to the next."""
         return self.feature_stride / self.fps
 
-    def expected_length(self):
+    def expected_length(self) -> Any:
         """Number of features, at least 1, not rounded, at which they cover the duration.
 
         >>> VideoTime(4, 8, fps=25., duration=4.).expected_length()

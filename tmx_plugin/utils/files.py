@@ -136,5 +136,5 @@ def write_error(path, error: OSError) -> WriteError:
     """The sentence for ``error``, which the system raised while ``path`` was written."""
     free = free_bytes(path)
     known = f'; {free / 1e6:.1f} MB are free on its disk' if free >= 0 else ''
-    return WriteError(
-        error.errno, f'could not write {path}: {os.strerror(error.errno)}{known}')
+    number = error.errno or 0
+    return WriteError(number, f'could not write {path}: {os.strerror(number)}{known}')

@@ -115,7 +115,7 @@ def _default_stream(container, path: str):
 
 def _index(container, stream, path: str) -> tuple:
     """The index, and the second at which the last packet of any stream ends."""
-    stamps, decode_stamps, last_length, end = [], [], 0, 0
+    stamps, decode_stamps, last_length, end = [], [], 0, 0.
     start = (container.start_time or 0) / 1e6
     try:
         for packet in container.demux():

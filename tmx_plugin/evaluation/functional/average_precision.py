@@ -4,6 +4,7 @@
 All classes, videos and thresholds are done at once; nothing runs in Python per detection.
 """
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from .matching import BLOCK, GreedyMatcher, GroundTruthIndex, index_of
 from .segment_table import SegmentTable, clean_ground_truth
 
 
-def average_precision(gt: SegmentTable, det: SegmentTable, tious, *, keep_repeats: bool = False):
+def average_precision(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray, *,
+                      keep_repeats: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Average precision of each class at each tIoU threshold.
 
     Per class, the detections of all videos are taken by descending score. Each takes the free
@@ -52,7 +54,8 @@ def average_precision(gt: SegmentTable, det: SegmentTable, tious, *, keep_repeat
     return index.classes, np.stack(ap)
 
 
-def match_ranked(gt: SegmentTable, det: SegmentTable, tious, keep_repeats: bool = False):
+def match_ranked(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray,
+                 keep_repeats: bool = False) -> tuple[GroundTruthIndex, 'Ranking', np.ndarray]:
     """Rank the detections of each class and match them to the ground truth, best first.
 
     Args:
@@ -80,7 +83,7 @@ def match_ranked(gt: SegmentTable, det: SegmentTable, tious, keep_repeats: bool 
     return index, ranking, matcher.taken_by
 
 
-def mean_average_precision(ap):
+def mean_average_precision(ap: np.ndarray) -> tuple[float, list[float]]:
     """Mean of AP over classes, and its mean over thresholds.
 
     The sums are exact, so that the order of the classes does not show in the last digit.
@@ -99,8 +102,9 @@ def mean_average_precision(ap):
     return math.fsum(values) / len(values), values
 
 
-def topk_recall(gt: SegmentTable, det: SegmentTable, tious, top_k, *,
-                keep_repeats: bool = False):
+def topk_recall(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray,
+                top_k: Sequence[int] | np.ndarray, *, keep_repeats: bool = False
+               ) -> tuple[np.ndarray, np.ndarray]:
     """Share of the ground truth that the best detections find.
 
     Per class and video with n ground truths, the k * n best detections count; a ground truth is
@@ -154,7 +158,7 @@ class Ranking:
         group (np.ndarray): (D,) group of the ground truth index, -1 where it has none.
     """
 
-    def __init__(self, index: GroundTruthIndex, det: SegmentTable):
+    def __init__(self, index: GroundTruthIndex, det: SegmentTable) -> None:
         class_of = index_of(det.labels, index.classes)
         known = np.flatnonzero(class_of >= 0)
         # Sorting 16-bit integers is linear in numpy.
@@ -162,12 +166,12 @@ class Ranking:
         order = known[np.argsort(small, kind='stable')]
         sizes = np.bincount(small, minlength=len(index.classes))
         self.class_start = np.concatenate([[0], np.cumsum(sizes)])
-        scores = det.scores[order]
+        self._scores = np.asarray(det.scores)
+        scores = self._scores[order]
         for start, end in zip(self.class_start[:-1], self.class_start[1:]):
             order[start:end] = order[start:end][np.argsort(scores[start:end])[::-1]]
         self.group = index.groups(np.repeat(np.arange(len(sizes)), sizes), det.videos[order])
         self._segments = det.segments
-        self._scores = det.scores
         self.order = order
 
     def rank_in_class(self) -> np.ndarray:
@@ -184,7 +188,7 @@ class Ranking:
             rank[part[np.argsort(self._scores[self.order[part]])[::-1]]] = np.arange(len(part))
         return rank
 
-    def select(self, position: np.ndarray):
+    def select(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Position, group, starts and ends of the detections that have a group."""
         group = self.group[position]
         position = position[group >= 0]
@@ -192,7 +196,8 @@ class Ranking:
         return position, group[group >= 0], starts, ends
 
 
-def _prepare(gt: SegmentTable, det: SegmentTable, tious, keep_repeats: bool):
+def _prepare(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray,
+             keep_repeats: bool) -> tuple[GroundTruthIndex, Ranking, np.ndarray]:
     """Check the input; index the ground truth and rank the detections."""
     tious = np.asarray(tious, np.float64).reshape(-1)
     if not len(tious) or not ((tious > 0) & (tious <= 1)).all():
@@ -207,7 +212,7 @@ def _prepare(gt: SegmentTable, det: SegmentTable, tious, keep_repeats: bool):
     return index, Ranking(index, det), tious
 
 
-def _rank_blocks(class_start: np.ndarray):
+def _rank_blocks(class_start: np.ndarray) -> Iterator[np.ndarray]:
     """All positions in blocks of about ``BLOCK``: first the best of every class, and so on.
 
     So the ground truths that are easily found are taken early, and later blocks have little to do.

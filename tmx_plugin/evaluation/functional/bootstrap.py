@@ -27,7 +27,8 @@ def draw_videos(num_videos: int, rounds: int, seed: int = 0) -> np.ndarray:
     return rng.multinomial(num_videos, np.full(num_videos, 1 / num_videos), size=rounds)
 
 
-def resampled_map(gt: SegmentTable, det: SegmentTable, found_by, rank, weights) -> np.ndarray:
+def resampled_map(gt: SegmentTable, det: SegmentTable, found_by: np.ndarray, rank: np.ndarray,
+                  weights: np.ndarray) -> np.ndarray:
     """Average mAP where each video counts as often as a weight says.
 
     Args:
@@ -61,7 +62,8 @@ def resampled_map(gt: SegmentTable, det: SegmentTable, found_by, rank, weights) 
     return np.nanmean(total, axis=0)
 
 
-def _class_ap(gt_weight, det_count, found_by, rank):
+def _class_ap(gt_weight: np.ndarray, det_count: np.ndarray, found_by: np.ndarray, rank: np.ndarray
+             ) -> np.ndarray:
     """AP of a class averaged over thresholds, of weights (B, n) and running counts (B, D_c)."""
     area = np.zeros(len(gt_weight))
     for finder in found_by:
@@ -78,7 +80,7 @@ def _class_ap(gt_weight, det_count, found_by, rank):
                      where=count > 0)
 
 
-def interval(values, level: float = 0.95) -> list:
+def interval(values: np.ndarray, level: float = 0.95) -> list:
     """Percentile interval [low, high] of bootstrap values (B,)."""
     tail = (1 - level) / 2
     return [float(x) for x in np.quantile(values, [tail, 1 - tail])]

@@ -3,6 +3,8 @@
 
 Naming convention: D detections, G ground truths (cleaned, in the table's order).
 """
+from collections.abc import Sequence
+
 import numpy as np
 
 from .average_precision import average_precision
@@ -42,7 +44,8 @@ def perfect_boundaries(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps) 
     return SegmentTable(det.videos, segments, det.labels, det.scores)
 
 
-def ceilings(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps, found_by, tious) -> dict:
+def ceilings(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps, found_by: np.ndarray,
+             tious: Sequence[float] | np.ndarray) -> dict:
     """Average mAP with one part of the detections made perfect.
 
     With perfect scores every true positive of the matching comes before all false positives, so
@@ -66,8 +69,9 @@ def ceilings(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps, found_by, 
         scores=recall.mean(axis=0))
 
 
-def confusion_matrix(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps, true_positive,
-                     tiou: float, num_classes: int, selected=None) -> np.ndarray:
+def confusion_matrix(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps,
+                     true_positive: np.ndarray, tiou: float, num_classes: int,
+                     selected: np.ndarray | None = None) -> np.ndarray:
     """Well-placed detections by true and predicted label.
 
     A detection counts at the label of the ground truth it found, or else, if it reaches ``tiou``

@@ -13,7 +13,7 @@ filters detections for all thresholds one after another; here each threshold sta
 
 Naming convention: T thresholds, G ground truths (cleaned, in the table's order).
 """
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,7 +57,7 @@ def choose_buckets(gt: SegmentTable) -> str:
     return 'activitynet' if np.median(np.diff(gt.segments)) >= 30 else 'thumos14'
 
 
-def characteristics(gt: SegmentTable, durations, buckets: str) -> dict:
+def characteristics(gt: SegmentTable, durations: np.ndarray, buckets: str) -> dict:
     """Put the ground truth into buckets by length, coverage and number of instances.
 
     Args:
@@ -80,13 +80,13 @@ def characteristics(gt: SegmentTable, durations, buckets: str) -> dict:
         for name, value in values.items()}
 
 
-def _names(edges, unit: str) -> list:
+def _names(edges: tuple, unit: str) -> list:
     return [f'up to {edges[0]:g}{unit}',
             *(f'{low:g} to {high:g}{unit}' for low, high in zip(edges, edges[1:])),
             f'over {edges[-1]:g}{unit}']
 
 
-def standings(gt: SegmentTable, found_by, rank) -> Standings:
+def standings(gt: SegmentTable, found_by: np.ndarray, rank: np.ndarray) -> Standings:
     """Where in the ranking of its class each ground truth is found.
 
     Args:
@@ -107,7 +107,8 @@ def standings(gt: SegmentTable, found_by, rank) -> Standings:
     return Standings(wrong=place - number, right=number + 1)
 
 
-def normalized_ap(gt: SegmentTable, standing: Standings, selected=None):
+def normalized_ap(gt: SegmentTable, standing: Standings, selected: np.ndarray | None = None
+                 ) -> np.ndarray:
     """Average precision with normalised precision, of all ground truth or of a part of it.
 
     Of the detections, those matched to ground truth outside the part are left out.
@@ -148,7 +149,7 @@ def sensitivity(gt: SegmentTable, standing: Standings, groups: dict) -> dict:
         ``bucket``, ``count`` and ``normalized_mAP`` (None where the bucket is empty), all in
         [0, 1] and averaged over the thresholds.
     """
-    result = dict(normalized_mAP=float(normalized_ap(gt, standing).mean()))
+    result: dict = dict(normalized_mAP=float(normalized_ap(gt, standing).mean()))
     for name, group in groups.items():
         result[name] = []
         for number, bucket in enumerate(group.names):
@@ -175,7 +176,7 @@ def false_negatives(gt: SegmentTable, standing: Standings, groups: dict) -> dict
     never = np.isinf(standing.wrong)
     missed = never | (right / (right + standing.wrong) <= MIN_PRECISION)
 
-    def shares(part):
+    def shares(part: np.ndarray) -> Any:
         if not part.any():
             return dict(count=0, missed=None, never_found=None)
         return dict(count=int(part.sum()), missed=float(missed[:, part].mean()),

@@ -22,6 +22,7 @@ before others at equal standing, which suits videos with overlapping classes.
 
 Naming convention: T thresholds, D detections, G ground truths (cleaned, in the table's order).
 """
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +53,8 @@ class Matches(NamedTuple):
     rank: np.ndarray
 
 
-def match_detections(gt: SegmentTable, det: SegmentTable, tious) -> Matches:
+def match_detections(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray
+                    ) -> Matches:
     """Match detections to ground truth exactly as average precision does.
 
     Args:
@@ -81,7 +83,8 @@ def match_detections(gt: SegmentTable, det: SegmentTable, tious) -> Matches:
     return Matches(true_positive, found_by, rank)
 
 
-def classify(true_positive, same, other, tiou: float, rule: str = 'detad') -> np.ndarray:
+def classify(true_positive: np.ndarray, same: np.ndarray, other: np.ndarray, tiou: float,
+             rule: str = 'detad') -> np.ndarray:
     """Kind of each detection as an index into ``KINDS``, see the head of this module.
 
     Args:
@@ -104,7 +107,8 @@ def classify(true_positive, same, other, tiou: float, rule: str = 'detad') -> np
     return np.select(conditions, range(len(conditions)), default=len(conditions))
 
 
-def false_positive_profile(kinds, rank, num_gt, num_bins: int = 10) -> np.ndarray:
+def false_positive_profile(kinds: np.ndarray, rank: np.ndarray, num_gt: np.ndarray,
+                           num_bins: int = 10) -> np.ndarray:
     """Count the kinds among the best G, the next best G, ... detections of each class.
 
     Args:
@@ -128,7 +132,8 @@ def false_positive_profile(kinds, rank, num_gt, num_bins: int = 10) -> np.ndarra
     return counts
 
 
-def removal_gain(gt: SegmentTable, det: SegmentTable, kinds, tious, average_map: float):
+def removal_gain(gt: SegmentTable, det: SegmentTable, kinds: np.ndarray,
+                 tious: Sequence[float] | np.ndarray, average_map: float) -> dict[str, float]:
     """How much average mAP would rise without the detections of each kind of error.
 
     Args:

@@ -5,6 +5,8 @@ Naming convention: T tIoU thresholds, G ground truths, D detections, P pairs of 
 ground truth of the same class and video. Such a (class, video) is a *group*; nothing in one group
 touches another.
 """
+from typing import Any
+
 import numpy as np
 
 # Detections looked at together, and pairs held at a time: they bound the memory, and
@@ -44,7 +46,7 @@ class GroundTruthIndex:
         class_start (np.ndarray): (K + 1,) where each class begins.
     """
 
-    def __init__(self, videos, segments, labels):
+    def __init__(self, videos: np.ndarray, segments: np.ndarray, labels: np.ndarray) -> None:
         self.classes, class_of = np.unique(labels, return_inverse=True)
         self._videos, video_of = np.unique(videos, return_inverse=True)
         cell = class_of * len(self._videos) + video_of
@@ -78,7 +80,8 @@ class GroundTruthIndex:
         group[video < 0] = -1
         return group
 
-    def ranges(self, group, starts, ends, min_tiou):
+    def ranges(self, group: np.ndarray, starts: np.ndarray, ends: np.ndarray, min_tiou: np.ndarray
+              ) -> tuple[np.ndarray, np.ndarray]:
         """Per detection the range of ground truths that may reach a tIoU.
 
         tIoU >= x needs an intersection of at least x times the detection's length, so a ground
@@ -93,7 +96,7 @@ class GroundTruthIndex:
         margin = min_tiou * (ends - starts)
         base = group * self._stretch
 
-        def line(seconds):
+        def line(seconds: Any) -> np.ndarray:
             return base + np.clip(seconds - self._origin, 0, self._extent)
 
         first = np.searchsorted(self._end_line, line(starts + margin) - self._slack, 'left')
@@ -101,7 +104,8 @@ class GroundTruthIndex:
         return (np.maximum(first, self.group_start[group]),
                 np.minimum(last, self.group_start[group + 1]))
 
-    def pairs(self, first, counts, starts, ends):
+    def pairs(self, first: np.ndarray, counts: np.ndarray, starts: np.ndarray, ends: np.ndarray
+             ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Overlap (tIoU) of each detection with its ``counts`` ground truths from ``first`` on.
 
         Returns:
@@ -135,12 +139,13 @@ class GreedyMatcher:
 
     FREE = np.iinfo(np.int64).max
 
-    def __init__(self, index: GroundTruthIndex, tious: np.ndarray):
+    def __init__(self, index: GroundTruthIndex, tious: np.ndarray) -> None:
         self.index = index
         self.tious = tious
         self.taken_by = np.full((len(tious), len(index)), self.FREE)
 
-    def add(self, position, group, starts, ends):
+    def add(self, position: np.ndarray, group: np.ndarray, starts: np.ndarray, ends: np.ndarray
+           ) -> None:
         """Match detections that all come after those added before.
 
         Args:
@@ -166,7 +171,7 @@ class GreedyMatcher:
         if len(keep):
             self._match(position[det[keep]], gt[keep], tiou[keep])
 
-    def _match(self, det, gt, tiou):
+    def _match(self, det: np.ndarray, gt: np.ndarray, tiou: np.ndarray) -> None:
         """Deferred acceptance over the pairs (P,), which come by ascending ``det``."""
         # Equal tIoU: the ground truth that comes later in the file, as in the reference.
         choice = np.lexsort((-self.index.order[gt], -tiou, det))

@@ -32,7 +32,7 @@ class Overlaps(NamedTuple):
         return np.where(self.same >= self.other, self.same_row, self.other_row)
 
 
-def pairwise_tiou(first, second) -> np.ndarray:
+def pairwise_tiou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Temporal IoU of each of (M, 2) segments with each of (N, 2), float64 (M, N).
 
     Example:

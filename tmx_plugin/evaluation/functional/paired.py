@@ -14,7 +14,7 @@ class PairedDifference(NamedTuple):
     mean: float
     low: float
     high: float
-    count: int
+    count: int  # type: ignore[assignment]  # hides a method of tuple
 
 
 def paired_difference(base: Mapping, other: Mapping, rounds: int = 10000, seed: int = 0

@@ -3,6 +3,7 @@
 
 Naming convention: D detections, G ground truths, T tIoU thresholds.
 """
+from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -45,7 +46,7 @@ class ScoreCurve(NamedTuple):
         return ScoreCurve(*(values[keep] for values in self))
 
 
-def score_curve(scores, true_positive, num_gt: int) -> ScoreCurve:
+def score_curve(scores: np.ndarray, true_positive: np.ndarray, num_gt: int) -> ScoreCurve:
     """Precision, recall and F1 against the score.
 
     The greedy matching takes detections by descending score, so that the matches of those above
@@ -66,7 +67,7 @@ def score_curve(scores, true_positive, num_gt: int) -> ScoreCurve:
     scores = np.asarray(scores, np.float64)
     order = np.argsort(-scores, kind='stable')
     scores = scores[order]
-    last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) if len(scores) else []
+    last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True)) if len(scores) else order
     hits = np.cumsum(np.asarray(true_positive, bool)[order])[last].astype(np.float64)
     count = np.asarray(last, np.float64) + 1
     value = scores[last]
@@ -77,7 +78,7 @@ def score_curve(scores, true_positive, num_gt: int) -> ScoreCurve:
         recall=hits / num_gt, f1=2 * hits / (count + num_gt))
 
 
-def calibration(scores, true_positive, num_bins: int = 10) -> dict:
+def calibration(scores: np.ndarray, true_positive: np.ndarray, num_bins: int = 10) -> dict:
     """How often detections of a score are right.
 
     Args:
@@ -101,7 +102,8 @@ def calibration(scores, true_positive, num_bins: int = 10) -> dict:
     return dict(edges=edges, count=count, score=mean, precision=precision, error=float(error))
 
 
-def proposal_recall(gt: SegmentTable, det: SegmentTable, tious, counts) -> np.ndarray:
+def proposal_recall(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray,
+                    counts: Sequence[int] | np.ndarray) -> np.ndarray:
     """Recall of the best detections of each video as proposals: their labels do not count.
 
     A ground truth is found if any of the N best detections of its video reaches the tIoU. The
@@ -126,7 +128,7 @@ def proposal_recall(gt: SegmentTable, det: SegmentTable, tious, counts) -> np.nd
     proposals = rows_by_video(det)
     for video, rows in rows_by_video(gt).items():
         found = proposals.get(video, np.empty(0, np.int64))
-        order = np.argsort(-det.scores[found], kind='stable')[:counts.max()]
+        order = np.argsort(-np.asarray(det.scores)[found], kind='stable')[:counts.max()]
         if len(order):
             tiou = pairwise_tiou(gt.segments[rows], det.segments[found[order]])
             reached = np.maximum.accumulate(tiou, axis=1)  # (G_v, N)

@@ -34,7 +34,7 @@ class SegmentTable:
     labels: np.ndarray
     scores: Optional[np.ndarray] = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         columns = dict(
             videos=np.asarray(self.videos, np.int64).reshape(-1),
             labels=np.asarray(self.labels, np.int64).reshape(-1),
@@ -107,7 +107,8 @@ def clean_ground_truth(gt: SegmentTable, tolerance: float = 1e-3, *,
     return gt.rows(keep)
 
 
-def tables_from_activitynet(ground_truth: dict, predictions: dict, subset=None):
+def tables_from_activitynet(ground_truth: dict, predictions: dict, subset: str | None = None
+                           ) -> tuple:
     """Arrays from the two ActivityNet-style dictionaries.
 
     Classes are the labels of the subset's ground truth, 'Ambiguous' aside; predictions with
@@ -163,10 +164,10 @@ def segment_tables(annotations: Mapping, detections: Mapping) -> tuple:
     scores = [item['score'] for items in detections.values() for item in items
               if item['label'] in class_index]
 
-    def table(rows, scores=None):
-        return SegmentTable(
-            videos=[video_index[video] for video, _, _ in rows],
-            segments=[segment for _, _, segment in rows],
-            labels=[class_index[label] for _, label, _ in rows], scores=scores)
+    def table(rows: list, scores: list | None = None) -> SegmentTable:
+        columns: dict = dict(videos=[video_index[video] for video, _, _ in rows],
+                             segments=[segment for _, _, segment in rows],
+                             labels=[class_index[label] for _, label, _ in rows], scores=scores)
+        return SegmentTable(**columns)
 
     return table(known), table(found, scores), classes

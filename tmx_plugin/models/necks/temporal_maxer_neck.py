@@ -118,7 +118,7 @@ class TemporalMaxerNeck(BaseModule):
 
         num_levels = len(self.level_norms)
         if lengths is None:
-            extents = [None] * num_levels
+            extents: list = [None] * num_levels
         else:
             extents = list(zip(*(level_lengths(int(n), num_levels) for n in lengths)))
         feats, level_masks = [x], [masks]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anchor points of the pyramid and the segments decoded from them."""
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ class Points(NamedTuple):
     range_low: Tensor  # (N, ) grid: least distance to the farther end of a segment
     range_high: Tensor  # (N, ) grid: largest such distance, both included
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         """Points chosen by a mask or an index."""
         return Points(*(values[index] for values in tuple(self)))
 
@@ -23,7 +23,7 @@ class Points(NamedTuple):
 def pyramid_points(lengths: Sequence[int],
                    strides: Sequence[float],
                    regression_ranges: Sequence[tuple[float, float]],
-                   device=None) -> Points:
+                   device: torch.device | str | None = None) -> Points:
     """Points of all levels.
 
     Args:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from mmengine.structures import InstanceData
@@ -217,8 +218,8 @@ def suppress_candidates(segments: Tensor, scores: Tensor, labels: Tensor, *, num
     return time.to_seconds(segments), scores, labels
 
 
-def predict_video(sample, cls_logits: Tensor, segments_grid: Tensor, level_masks: Sequence[Tensor],
-                  cfg: PostProcessCfg) -> None:
+def predict_video(sample: Any, cls_logits: Tensor, segments_grid: Tensor,
+                  level_masks: Sequence[Tensor], cfg: PostProcessCfg) -> None:
     """Put the detections of one video into its data sample.
 
     Args:

@@ -87,7 +87,7 @@ class TemporalSimOTAAssigner:
         # Costs compare nearly equal numbers: half precision would make them ties.
         cls_logits, offsets = cls_logits.float(), offsets.float()
         point_idx, gt_idx = pairs_inside(points, valid, gt_segments)
-        pair_points = points[point_idx]
+        pair_points: Points = points[point_idx]  # type: ignore[assignment]  # not one of its fields
         targets = gt_offsets(pair_points, gt_segments[gt_idx])  # (M, 2)
         costs = self.cls_weight * one_hot_focal_cost(cls_logits, point_idx, gt_labels[gt_idx])
         costs = costs + self.iou_weight * offset_diou_cost(offsets[point_idx], targets)  # (M, )
@@ -126,7 +126,8 @@ def pairs_inside(points: Points, valid: Tensor, segments: Tensor) -> tuple[Tenso
     """
     time = points.time[:, None]
     inside = (time >= segments[:, 0]) & (time <= segments[:, 1]) & valid[:, None]  # (N, G)
-    return inside.nonzero(as_tuple=True)
+    point_idx, gt_idx = inside.nonzero(as_tuple=True)
+    return point_idx, gt_idx
 
 
 def gt_offsets(points: Points, segments: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ Letters: K classes, n candidates of a class, M results.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Callable
@@ -31,7 +32,7 @@ STEPS = 32
 
 
 @contextmanager
-def one_thread():
+def one_thread() -> Iterator[None]:
     """Keep torch's operations on the CPU thread that calls them.
 
     On several threads, thousands of operations of some microseconds would each wait for a thread
@@ -223,21 +224,23 @@ def _iou(starts_a: Tensor, ends_a: Tensor, starts_b: Tensor, ends_b: Tensor, eps
     return inter.div_(union.sub_(inter))
 
 
-def _gaussian(iou, kept_length, *, sigma, **_):
+def _gaussian(iou: Tensor, kept_length: Tensor, *, sigma: float, **_: float) -> Tensor:
     return iou.square_().div_(-sigma).exp_()
 
 
-def _improved_gaussian(iou, kept_length, *, sigma, t1, t2, **_):
+def _improved_gaussian(iou: Tensor, kept_length: Tensor, *, sigma: float, t1: float, t2: float,
+                       **_: float) -> Tensor:
     return torch.where(iou >= t1 + t2 * kept_length, (iou * iou).div_(-sigma).exp_(), 1.)
 
 
-def _linear(iou, kept_length, *, iou_threshold, **_):
+def _linear(iou: Tensor, kept_length: Tensor, *, iou_threshold: float, **_: float) -> Tensor:
     return torch.where(iou >= iou_threshold, 1. - iou, 1.)
 
 
-def _hard(iou, kept_length, *, iou_threshold, **_):
+def _hard(iou: Tensor, kept_length: Tensor, *, iou_threshold: float, **_: float) -> Tensor:
     return (iou < iou_threshold).to(iou)
 
 
-_FACTORS = dict(gaussian=_gaussian, linear=_linear, soft_hard=_hard,
-                improved_gaussian=_improved_gaussian, hard=_hard)
+_FACTORS: dict[str, Callable[..., Tensor]] = dict(
+    gaussian=_gaussian, linear=_linear, soft_hard=_hard, improved_gaussian=_improved_gaussian,
+    hard=_hard)
