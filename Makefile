@@ -39,9 +39,10 @@ lint: env
 	$(BIN)/lint-imports
 	$(BIN)/python -m mypy
 
-# All points at which a training can be killed or its disk can fill, and 20,000 changed checkpoints.
+# All points at which a training can be killed or its disk can fill, 20,000 changed checkpoints, and
+# 20 seconds of changed files for each reader.
 fuzz: env
-	TMX_ALL_POINTS=1 TMX_FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest -q tests/reliability
+	TMX_ALL_POINTS=1 TMX_FUZZ_EXAMPLES=20000 TMX_FUZZ_SECONDS=20 $(BIN)/python -m pytest -q tests/reliability
 
 # Known faults of the installed packages, and of this one's code (settings in pyproject.toml).
 audit: env
