@@ -1,7 +1,7 @@
 # Your own data; docs/own_data.md says step by step how to get there.
 _base_ = [
-    '../_base_/models/temporal_maxer.py', '../_base_/schedules/adamw_35e.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/temporal_maxer.py', '../_base_/datasets/feature_dataloaders.py',
+    '../_base_/schedules/adamw_35e.py', '../_base_/default_runtime.py'
 ]
 
 # ---- fill in --------------------------------------------------------------------------------
@@ -20,33 +20,16 @@ dataset = dict(
     class_file='annotations/classes.txt', data_prefix=dict(feats='features'),
     feature_suffix=feature_suffix, feature_stride=feature_stride, offset_frames=offset_frames,
     fps=fps)
-train_dataloader = dict(
-    batch_size=2,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        **dataset,
-        subset='training',
-        pipeline=[
-            dict(type='LoadFeatures'),
-            dict(type='SegmentsToGrid'),
-            dict(type='RandomTruncation', max_seq_len=max_seq_len, trunc_thresh=0.5),
-            dict(type='PackTALInputs'),
-        ]))
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        **dataset,
-        subset='validation',
-        test_mode=True,
-        pipeline=[dict(type='LoadFeatures'), dict(type='PackTALInputs')]))
+train_dataloader = dict(dataset=dict(
+    **dataset,
+    pipeline=[
+        dict(type='LoadFeatures'),
+        dict(type='SegmentsToGrid'),
+        dict(type='RandomTruncation', max_seq_len=max_seq_len, trunc_thresh=0.5),
+        dict(type='PackTALInputs'),
+    ]))
+val_dataloader = dict(dataset=dataset)
 test_dataloader = val_dataloader
-val_evaluator = dict(type='TALMetric', tiou_thresholds=[0.3, 0.4, 0.5, 0.6, 0.7])
-test_evaluator = val_evaluator
 
 model = dict(
     # Pads to the longer of two; the levels' LayerNorm does not look at the padding.

@@ -1,41 +1,24 @@
 # GTEA, I3D features (2048 channels, 15 a second) in the layout of MS-TCN: tools/data/prepare.py
 # gtea. Not trained here. Other splits: *_dataloader.dataset.ann_file=annotations/split_2.json.
 _base_ = [
-    '../_base_/models/temporal_maxer.py', '../_base_/schedules/adamw_35e.py',
-    '../_base_/default_runtime.py'
+    '../_base_/models/temporal_maxer.py', '../_base_/datasets/feature_dataloaders.py',
+    '../_base_/schedules/adamw_35e.py', '../_base_/default_runtime.py'
 ]
 
 dataset = dict(
     type='TALDataset', data_root='data/gtea', ann_file='annotations/split_1.json',
     class_file='annotations/classes.txt', data_prefix=dict(feats='features'), layout='ct',
     feature_stride=1, offset_frames=0.5, fps=15)
-train_dataloader = dict(
-    batch_size=2,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        **dataset,
-        subset='training',
-        pipeline=[
-            dict(type='LoadFeatures'),
-            dict(type='SegmentsToGrid'),
-            dict(type='RandomTruncation', max_seq_len=2304, trunc_thresh=0.3),
-            dict(type='PackTALInputs'),
-        ]))
-val_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        **dataset,
-        subset='validation',
-        test_mode=True,
-        pipeline=[dict(type='LoadFeatures'), dict(type='PackTALInputs')]))
+train_dataloader = dict(dataset=dict(
+    **dataset,
+    pipeline=[
+        dict(type='LoadFeatures'),
+        dict(type='SegmentsToGrid'),
+        dict(type='RandomTruncation', max_seq_len=2304, trunc_thresh=0.3),
+        dict(type='PackTALInputs'),
+    ]))
+val_dataloader = dict(dataset=dataset)
 test_dataloader = val_dataloader
-val_evaluator = dict(type='TALMetric', tiou_thresholds=[0.3, 0.4, 0.5, 0.6, 0.7])
-test_evaluator = val_evaluator
 
 model = dict(
     data_preprocessor=dict(pad_to=None),
