@@ -1,4 +1,4 @@
-# make env | demo | test | coverage | lint | fuzz | audit | clean-env. Each may be repeated and does
+# make env | demo | test | coverage | lint | docs | fuzz | audit | clean-env. Each may be repeated and does
 # only what is left to do.
 # Works from a path with spaces: every path here is relative to this file's folder.
 # Any Python of tmx_plugin/supported.py does; that of the default stack goes first.
@@ -11,7 +11,7 @@ WORK := work_dirs/demo
 SOURCES := $(shell find tmx_plugin configs tools -type f -not -path '*/__pycache__/*' \
 	-not -path '*/.mim/*') setup.py tmx_command.py pyproject.toml MANIFEST.in model-index.yml dataset-index.yml
 
-.PHONY: env demo test coverage lint fuzz audit clean-env
+.PHONY: env demo test coverage lint docs fuzz audit clean-env
 .DELETE_ON_ERROR:
 
 env: .venv/.package
@@ -38,6 +38,10 @@ lint: env
 	$(BIN)/python -m ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m mypy
+
+# The site, in build/docs; a warning is an error.
+docs: env
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
 
 # All points at which a training can be killed or its disk can fill, 20,000 changed checkpoints, and
 # 20 seconds of changed files for each reader.

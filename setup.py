@@ -101,7 +101,8 @@ setup(
     extras_require=dict(
         mmlite=MMLITE, mim=MIM, video=VIDEO, raft=RAFT, h5=H5, onnx=ONNX, tensorboard=TENSORBOARD,
         wandb=['wandb'], fiftyone=FIFTYONE, test=TEST,
-        dev=[*TEST, 'ruff>=0.6', 'import-linter>=2.9', 'mypy>=1.10']),
+        dev=[*TEST, 'ruff>=0.6', 'import-linter>=2.9', 'mypy>=1.10', 'sphinx>=7',
+             'myst-parser>=2', 'furo']),
     cmdclass=dict(build_py=BuildWithMim, sdist=SdistWithMim),
     zip_safe=False,
     classifiers=[
