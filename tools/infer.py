@@ -38,8 +38,8 @@ def parse_args(argv=None):
         'features, e.g. rgb_imagenet.pt flow_imagenet.pt')
     parser.add_argument(
         '--flow', metavar='METHOD',
-        help='optical flow for these: tvl1, raft, dis, or a folder of flow images (default: as '
-        'the config says)')
+        help='optical flow for networks that take it: tvl1, raft, dis, or a folder of flow images '
+        '(default: as the config says)')
     parser.add_argument('--flow-weights', metavar='FILE', help="RAFT's (default: torchvision's)")
     parser.add_argument(
         '--recognizer', nargs='+', metavar=('CONFIG', 'CKPT'),
@@ -78,6 +78,8 @@ def parse_args(argv=None):
         parser.error('--recognizer takes a config and a checkpoint')
     if args.recognizer and args.extractor_weights:
         parser.error('give either --recognizer or --extractor-weights')
+    if args.flow and not (args.recognizer or args.extractor_weights):
+        parser.error('--flow needs --extractor-weights, or a --recognizer that takes flow')
     if 'label-studio' in args.format and not args.frame_rate:
         parser.error('--format label-studio needs --frame-rate')
     if args.annotations and not args.page:

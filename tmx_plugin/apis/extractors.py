@@ -116,7 +116,8 @@ def read_recipe(config: str) -> FeatureRecipe:
 def _check_count(networks: Sequence[str], weights: Sequence[str]) -> None:
     if len(weights) != len(networks):
         raise ConfigError(f'expected weights of {len(networks)} network(s), '
-                          f'{", ".join(networks)}, found {len(weights)}')
+                          f'{", ".join(networks)}, found {len(weights)}; as published they are\n'
+                          f'{describe_weights(networks)}')
 
 
 def recipe_extractor(recipe: FeatureRecipe, weights: Sequence[str], *, flow: Optional[str] = None,
@@ -152,10 +153,10 @@ def recipe_extractor(recipe: FeatureRecipe, weights: Sequence[str], *, flow: Opt
         clip_len=recipe.clip_len, stride=recipe.stride, batch_size=batch_size)
 
 
-def describe_weights(recipe: FeatureRecipe) -> str:
-    """Public weight files of a recipe's networks, a line each."""
+def describe_weights(networks: Sequence[str]) -> str:
+    """Public weight files of networks, a line each."""
     lines = []
-    for name in recipe.networks:
+    for name in networks:
         public = load_recognizer_config(name).get('public_weights') or {}
         lines.append(f'  {name}: {" or ".join(public.get("files", ["any weights"]))}'
                      f' ({public.get("page", "no page known")})')

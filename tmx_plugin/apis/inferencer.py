@@ -47,8 +47,8 @@ class TALInferencer(BaseInferencer):
         recognizer_weights (str, optional): Its checkpoint.
         extractor_weights (Sequence[str], optional): Weights of the networks that ``features`` of
             the config names, in place of a recognizer: public files as they are published.
-        flow (str, optional): Optical flow for these: ``'tvl1'``, ``'raft'``, ``'dis'`` or a folder
-            of flow images. Default: what the config says.
+        flow (str, optional): Optical flow for networks that take it: ``'tvl1'``, ``'raft'``,
+            ``'dis'`` or a folder of flow images. Default: what the config says.
         flow_weights (str, optional): Weights of RAFT; by default torchvision's.
         fps (float, optional): Frames a second that the features stand for. Needed for feature
             files without a side file; videos are resampled to it. By default that of the
@@ -99,7 +99,8 @@ class TALInferencer(BaseInferencer):
         self._device = device
         super().__init__(cfg, weights, device, 'mmaction', show_progress)
         if recognizer is not None:
-            self.pipeline.use_recognizer(recognizer, recognizer_weights, clip_batch_size)
+            self.pipeline.use_recognizer(recognizer, recognizer_weights, flow, flow_weights,
+                                         clip_batch_size)
         elif extractor_weights:
             self.pipeline.use_recipe(extractor_weights, flow, flow_weights, clip_batch_size)
         elif self.model.backbone is not None:

@@ -12,6 +12,7 @@ from ..datasets.inspection import unwrap
 from ..datasets.side_file import check_side_files
 from ..errors import ConfigError, DataError, MissingFileError
 from ..features.extractor import FeatureExtractor
+from ..features.flow import open_flow
 from ..features.frame_pipeline import FramePipeline
 from ..features.recipe import FeatureRecipe
 from ..features.storage import VIDEO_SUFFIXES, read_side_file
@@ -47,20 +48,24 @@ class VideoInputs:
         self.recipe = FeatureRecipe.from_config(cfg)
         self.extractor = None
 
-    def use_recognizer(self, config, checkpoint: Optional[str] = None, batch_size: int = 8) -> None:
+    def use_recognizer(self, config, checkpoint: Optional[str] = None, flow: Optional[str] = None,
+                       flow_weights: Optional[str] = None, batch_size: int = 8) -> None:
         """Take videos, through the recognizer the model's features were made with.
 
         Args:
             config (str | Path | Config): Its config, see :class:`FeatureExtractor`.
             checkpoint (str, optional): Its weights.
+            flow (str, optional): How optical flow is computed, where the recognizer takes it, see
+                :func:`~tmx_plugin.features.flow.open_flow`.
+            flow_weights (str, optional): Weights of RAFT.
             batch_size (int): Clips at once.
 
         Raises:
             ConfigError: If the config says that its features are another recognizer's.
         """
         self.extractor = FeatureExtractor.from_config(
-            config, checkpoint, fps=self.fps, device=self.device, batch_size=batch_size,
-            **self._clips())
+            config, checkpoint, flow=flow and open_flow(flow, flow_weights, self.device),
+            fps=self.fps, device=self.device, batch_size=batch_size, **self._clips())
         self._check_recipe(dict(self.extractor.settings, fps=self.fps), f'recognizer {config}')
 
     def use_recipe(self, weights: Sequence[str], flow: Optional[str] = None,
@@ -145,7 +150,7 @@ class VideoInputs:
         """Features (T, C), frames a second and seconds of a video."""
         if self.extractor is None:
             wanted = '' if self.recipe is None else (
-                f' ({self.recipe}); as its weights give\n{describe_weights(self.recipe)}')
+                f' ({self.recipe}); as its weights give\n{describe_weights(self.recipe.networks)}')
             raise ConfigError(f'{path}: a video needs the recognizer that makes its features; this '
                               f'model takes extracted features{wanted}')
         features, info = self.extractor(str(path))
