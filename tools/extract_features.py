@@ -49,7 +49,7 @@ def parse_args(argv=None):
                         help='overrides of the config, e.g. model.backbone.num_segments=16')
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
-        help='share the videos out to the processes it started (torchrun is recognized by itself)')
+        help='share the videos out to the processes it started (torchrun: automatic)')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)

@@ -13,7 +13,7 @@ def parse_args(argv=None):
     from mmengine.config import DictAction  # without torch, so -h stays quick
 
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog='torchrun is recognized by itself; without a GPU its '
+        description=__doc__, epilog='torchrun is detected automatically; without a GPU its '
         'processes talk over gloo.')
     parser.add_argument('config', help='config file, or the name of one of this package')
     parser.add_argument(

@@ -77,7 +77,7 @@ def check(tool, data, capsys):
 
 def test_all_is_well(check, data, tmp_path):
     status, out, _ = check('--plot', tmp_path / 'plot.png')
-    assert status == 0 and 'Nothing to complain about' in out and 'no problems found' in out
+    assert status == 0 and 'No issues found' in out and 'no problems found' in out
     assert 'train training 3 0 6 2 8 60 - 80' in out and 'val validation 2 0 4 2 8 90 - 100' in out
     assert '100.00% of 6 segments get a positive point' in out
     assert 'test' not in out.split('Data')[1].split('train:')[0]  # the same as val

@@ -124,7 +124,7 @@ def official_ids(num_classes: int, target: str, names: Optional[Sequence[str]] =
         list[int]: An id a class.
 
     Raises:
-        ConfigError: If the ids cannot be told.
+        ConfigError: If the ids cannot be inferred.
     """
     if class_csv is not None:
         numbers = {key: number for number, key in read_class_csv(class_csv).items()}
@@ -142,8 +142,8 @@ def official_ids(num_classes: int, target: str, names: Optional[Sequence[str]] =
     if target == 'noun' and num_classes == len(present):
         return present
     raise ConfigError(f'the ids of a {target} model with {num_classes} classes (expected '
-                      f'{len(every)}{" or 293" if target == "noun" else ""}) are told only by '
-                      f'EPIC_100_{target}_classes.csv')
+                      f'{len(every)}{" or 293" if target == "noun" else ""}) cannot be '
+                      f'inferred; pass EPIC_100_{target}_classes.csv')
 
 
 def action_detections(segments: Tensor, scores: Tensor, labels: Tensor, verb_ids: Sequence[int],

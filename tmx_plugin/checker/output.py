@@ -32,7 +32,7 @@ def print_report(reports, findings, console: Console, *, list_all: bool = False)
     rows = [(report.split, finding) for report in reports for finding in report.findings]
     rows += [('', finding) for finding in findings]
     if not rows:
-        console.print('Nothing to complain about.', style='green')
+        console.print('No issues found.', style='green')
         return
     table = Table('split', 'level', 'check', 'found', title='Findings', title_justify='left')
     order = list(COLORS)

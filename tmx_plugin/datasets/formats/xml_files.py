@@ -3,7 +3,7 @@
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
-from ...errors import FormatError
+from ...errors import FormatError, MissingFileError
 
 
 def read_xml(path, root_tag: str) -> Element:
@@ -14,7 +14,7 @@ def read_xml(path, root_tag: str) -> Element:
         root_tag (str): Name that the root element must have.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        MissingFileError: There is no such file.
         FormatError: It is not XML, defines entities, or has another root element.
     """
     from defusedxml import DefusedXmlException
@@ -22,7 +22,7 @@ def read_xml(path, root_tag: str) -> Element:
 
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'{path}: file not found')
+        raise MissingFileError(f'{path}: file not found')
     try:
         root = parse(path, forbid_dtd=False).getroot()
     except (ParseError, DefusedXmlException, LookupError, ValueError) as error:

@@ -5,6 +5,8 @@ from mmaction.models.backbones import ResNet3dSlowFast
 from mmaction.registry import MODELS
 from torch import Tensor
 
+from ...errors import ConfigError
+
 
 def slow_frames(num_frames: int, speed_ratio: int) -> list[int]:
     """Frames of a clip that PySlowFast's slow pathway sees.
@@ -39,7 +41,7 @@ class LinspaceSlowFast(ResNet3dSlowFast):
         **kwargs: Those of ``ResNet3dSlowFast``; ``resample_rate`` must equal ``speed_ratio``.
 
     Raises:
-        ValueError: If ``resample_rate`` differs from ``speed_ratio``.
+        ConfigError: If ``resample_rate`` differs from ``speed_ratio``.
 
     Example:
         >>> LinspaceSlowFast(pretrained=None).resample_rate
@@ -49,9 +51,9 @@ class LinspaceSlowFast(ResNet3dSlowFast):
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
         if self.resample_rate != self.speed_ratio:
-            raise ValueError('LinspaceSlowFast: the fast pathway sees every frame, so '
-                             f'resample_rate must be speed_ratio ({self.speed_ratio}), but is '
-                             f'{self.resample_rate}')
+            raise ConfigError('LinspaceSlowFast: the fast pathway sees every frame, so '
+                              f'resample_rate must be speed_ratio ({self.speed_ratio}), but is '
+                              f'{self.resample_rate}')
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features of clips.
