@@ -46,6 +46,29 @@ def parse_args(argv=None):
         help='what makes features of videos: a config (file or mmaction::recognition/...) and its '
         'weights; without weights they are random')
     parser.add_argument('--fps', type=float, help='frame rate that the features stand for')
+    _add_results(parser)
+    parser.add_argument('--batch-size', type=int, default=1, help='videos at once (1)')
+    parser.add_argument('--clip-batch-size', type=int, default=8,
+                        help='clips that go through the recognizer at once (8)')
+    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+                        help="overrides of the localizer's config")
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    args = parser.parse_args(argv)
+    if args.recognizer and len(args.recognizer) > 2:
+        parser.error('--recognizer takes a config and a checkpoint')
+    if args.recognizer and args.extractor_weights:
+        parser.error('give either --recognizer or --extractor-weights')
+    if args.flow and not (args.recognizer or args.extractor_weights):
+        parser.error('--flow needs --extractor-weights, or a --recognizer that takes flow')
+    if 'label-studio' in args.format and not args.frame_rate:
+        parser.error('--format label-studio needs --frame-rate')
+    if args.annotations and not args.page:
+        parser.error('--annotations goes with --page')
+    return args
+
+
+def _add_results(parser) -> None:
     parser.add_argument('--score-thr', default=0., metavar='SCORE', help='least score (0: all), or '
                         'a file with that of each class, which report.py --thresholds writes')
     parser.add_argument('--top-k', type=int, help='most segments of a video (default: all)')
@@ -66,25 +89,6 @@ def parse_args(argv=None):
     parser.add_argument('--draw-score-thr', type=float, default=0.3,
                         help='least score of what --timeline and --clip show, and --page at first '
                         '(0.3)')
-    parser.add_argument('--batch-size', type=int, default=1, help='videos at once (1)')
-    parser.add_argument('--clip-batch-size', type=int, default=8,
-                        help='clips that go through the recognizer at once (8)')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help="overrides of the localizer's config")
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    args = parser.parse_args(argv)
-    if args.recognizer and len(args.recognizer) > 2:
-        parser.error('--recognizer takes a config and a checkpoint')
-    if args.recognizer and args.extractor_weights:
-        parser.error('give either --recognizer or --extractor-weights')
-    if args.flow and not (args.recognizer or args.extractor_weights):
-        parser.error('--flow needs --extractor-weights, or a --recognizer that takes flow')
-    if 'label-studio' in args.format and not args.frame_rate:
-        parser.error('--format label-studio needs --frame-rate')
-    if args.annotations and not args.page:
-        parser.error('--annotations goes with --page')
-    return args
 
 
 def run(args) -> int:

@@ -46,6 +46,22 @@ def parse_args(argv=None):
                         'keep)')
     parser.add_argument('--subsets', nargs='+', default=[], metavar='OLD=NEW',
                         help='new names of subsets (jsons only)')
+    _add_facts(parser)
+    _add_options_of_formats(parser)
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    args = parser.parse_args(argv)
+    for option in ('subsets', 'columns'):
+        if not all('=' in item for item in getattr(args, option)):
+            parser.error(f'--{option} takes NAME=NAME')
+    if args.format == 'cvat' and not args.fps:
+        parser.error(f'{args.format} needs --fps: its files count frames but do not hold their '
+                     'rate')
+    args.subsets = dict(item.split('=', 1) for item in args.subsets)
+    args.columns = dict(item.split('=', 1) for item in args.columns)
+    return args
+
+
+def _add_facts(parser) -> None:
     facts = parser.add_argument_group('durations, where the sources have none')
     facts.add_argument('--videos', nargs='+', default=[], metavar='FILE',
                        help='json or csv with duration, and frame or fps, of each video')
@@ -59,6 +75,9 @@ def parse_args(argv=None):
                        help='frame at the centre of the first feature')
     facts.add_argument('--layout', choices=('tc', 'ct'), default='tc',
                        help='feature files hold (T, C), the default, or (C, T)')
+
+
+def _add_options_of_formats(parser) -> None:
     parts = parser.add_argument_group('options of single formats')
     parts.add_argument('--columns', nargs='+', default=[], metavar='NAME=THEIRS',
                        help="csv: names of the file's columns, such as label=type "
@@ -86,17 +105,6 @@ def parse_args(argv=None):
     epic.add_argument('--verb-classes', metavar='FILE', help='EPIC_100_verb_classes.csv')
     epic.add_argument('--noun-classes', metavar='FILE', help='EPIC_100_noun_classes.csv')
     epic.add_argument('--target', choices=('verb', 'noun', 'action', 'all'), default='all')
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    args = parser.parse_args(argv)
-    for option in ('subsets', 'columns'):
-        if not all('=' in item for item in getattr(args, option)):
-            parser.error(f'--{option} takes NAME=NAME')
-    if args.format == 'cvat' and not args.fps:
-        parser.error(f'{args.format} needs --fps: its files count frames but do not hold their '
-                     'rate')
-    args.subsets = dict(item.split('=', 1) for item in args.subsets)
-    args.columns = dict(item.split('=', 1) for item in args.columns)
-    return args
 
 
 def _video_info(args):
