@@ -346,3 +346,33 @@ def test_training_that_diverges_stops_with_the_last_good_checkpoint(tiny, capsys
     last = said.rpartition(' is ')[2]
     state = torch.load(last, weights_only=True)['state_dict']
     assert all(value.isfinite().all() for value in state.values())
+
+
+# ------------------------------------------------------------------ widths and ranks
+SAVERS = {
+    '.npy': np.save, '.npz': np.savez, '.pt': lambda path, x: torch.save(torch.from_numpy(x), path),
+    '.csv': lambda path, x: np.savetxt(path, x.reshape(len(x), -1), delimiter=','),
+    '.h5': lambda path, x: path.write_bytes(_h5(lambda file: file.create_dataset('a', data=x)))}
+
+
+@pytest.mark.parametrize('suffix', SAVERS)
+@pytest.mark.parametrize('shape', [(30, 4), (30, 6, 2), (30, )])
+def test_widths_and_ranks_are_named_in_every_format(tiny, suffix, shape):
+    from mmaction.registry import DATASETS
+    from mmengine.config import Config
+    features = tiny.root / 'features'
+    for path in sorted(features.glob('*.npy')):
+        array = np.load(path)
+        path.unlink()
+        SAVERS[suffix](path.with_suffix(suffix), array)
+    SAVERS[suffix](features / f'v2{suffix}', np.ones(shape, 'f4'))
+    settings = Config.fromfile(tiny.config).train_dataloader.dataset
+    with pytest.raises(DataError) as caught:
+        DATASETS.build(dict(settings, feature_suffix=suffix))
+    text = str(caught.value)
+    assert f'{features}/v2{suffix}' in text
+    if len(shape) == 2 or suffix == '.csv':  # a table has two axes, whatever was saved
+        width = 12 if shape == (30, 6, 2) else 4 if shape == (30, 4) else 1
+        assert f'expected features of one width, found 6 (v0 and 2 more), {width} (v2)' in text
+    else:
+        assert f"video 'v2': expected a matrix of numbers, T x C, found shape {shape}" in text

@@ -17,6 +17,7 @@ class FeatureFacts:
     Attributes:
         lengths (dict[str, int]): T after ``sample_stride``, of the longest file of the video.
         file_lengths (dict[str, list[int]]): T of each file of the video.
+        paths (dict[str, list[str]]): Files of the video.
         widths (dict[str, int]): Channels of all its files together, before ``channels``.
         damaged (dict[str, str]): What is wrong with videos that could not be read.
         not_finite (dict[str, int]): Number of values that are not finite, or so large that their
@@ -26,6 +27,7 @@ class FeatureFacts:
 
     lengths: dict = field(default_factory=dict)
     file_lengths: dict = field(default_factory=dict)
+    paths: dict = field(default_factory=dict)
     widths: dict = field(default_factory=dict)
     damaged: dict = field(default_factory=dict)
     not_finite: dict = field(default_factory=dict)
@@ -59,6 +61,7 @@ def read_all(data_list, *, layout='tc', sample_stride=1, values=True, progress=i
             continue
         facts.file_lengths[name] = [length for length, _ in shapes]
         facts.lengths[name] = -(-max(facts.file_lengths[name]) // sample_stride)
+        facts.paths[name] = list(info['feature_paths'])
         facts.widths[name] = sum(width for _, width in shapes)
         if values:
             bad = sum(found.count for found in map(find_bad_values, arrays) if found)
@@ -119,8 +122,9 @@ def width_findings(facts: FeatureFacts, expected=None, channels=None, layout='tc
         lengths = Counter(facts.lengths[names[0]] for names in by_width.values() if facts.lengths)
         hint = f' (layout {layout!r}; are they stored the other way round?)' \
             if any(count > 1 for count in lengths.values()) else ''
-        return [Finding('error', 'width', f'expected features of one width, found {found}{hint}',
-                        rare)]
+        files = ', '.join(facts.paths.get(rare[0], ()))
+        return [Finding('error', 'width', f'expected features of one width, found {found}{hint}'
+                        + (f': {files}' if files else ''), rare)]
     if not by_width:
         return []
     (width, names), = by_width.items()
