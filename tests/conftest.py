@@ -11,6 +11,7 @@ SHARED = Path(os.environ.get('TMX_SHARED', REPO.parent / 'shared'))
 
 def pytest_configure(config):
     config.addinivalue_line('markers', 'slow: starts subprocesses or trains; runs last')
+    config.addinivalue_line('markers', 'gpu: needs a CUDA device; skipped where there is none')
 
 
 def pytest_collection_modifyitems(items):
