@@ -129,3 +129,11 @@ def test_whole_tool(tool, tmp_path, monkeypatch, capsys):
     assert {'processor', 'cores', 'threads', 'torch'} <= set(content['machine'])
     text = capsys.readouterr().out
     assert 'tiny' in text and '(2.00 s)' in text and 'the public implementation' in text
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU')
+def test_a_missing_gpu_is_said_in_one_sentence(tool, capfd):
+    assert tool.main(['--device', 'cuda', '--only', 'forward']) == 1
+    assert "benchmark: device 'cuda': not found on this machine" in capfd.readouterr().err
+    with pytest.raises(SystemExit):
+        tool.main(['--device', 'cuda', '--only', 'map'])

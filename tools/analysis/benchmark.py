@@ -72,6 +72,8 @@ FUNCTIONS = dict(
     forward='benchmark_model.inference_forward',
     post='benchmark_detections.post_processing', map='benchmark_detections.mean_average_precision',
     data='benchmark_data.training_samples')
+#: What can be measured with --device cuda: by CUDA events, with launches and synchronisations.
+GPU_FUNCTIONS = dict(step='benchmark_gpu.training_step', forward='benchmark_gpu.inference_forward')
 TITLES = dict(
     step='Training step: forward, assignment, losses, backward; iteration: preprocessor to '
          'averaged weights; bare: convolutions alone; T = 2304, batch 2, float32',
@@ -97,8 +99,14 @@ def parse_args(argv=None):
                         help='CPU threads (default: all, %(default)s here)')
     parser.add_argument('--measure', nargs=2, metavar=('FUNCTION', 'ARGUMENTS'),
                         help=argparse.SUPPRESS)  # what the fresh processes are started with
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu', help='cuda: steps and '
+                        'forward passes by CUDA events, kernel launches and synchronisations of '
+                        'one, memory of the device (default: cpu)')
     args = parser.parse_args(argv)
-    args.only = args.only or list(CASES)
+    args.functions = FUNCTIONS if args.device == 'cpu' else GPU_FUNCTIONS
+    args.only = args.only or list(args.functions)
+    if not {*args.only} <= {*args.functions}:
+        parser.error(f'--device cuda measures {" and ".join(GPU_FUNCTIONS)} only')
     if args.plot and 'growth' not in args.only:
         parser.error('--plot needs the part growth')
     return args
@@ -113,15 +121,15 @@ def measure_here(function: str, arguments: dict) -> dict:
     return getattr(importlib.import_module(f'measurements.{module}'), name)(**arguments)
 
 
-def measure(part: str, arguments: dict, runs: int, threads: int) -> dict:
-    """Call the function of a part in a fresh process, and return its figures."""
+def measure(function: str, arguments: dict, runs: int, threads: int) -> dict:
+    """Call a function of the benchmark modules in a fresh process, and return its figures."""
     arguments = dict(arguments, runs=runs)
     if 'config' in arguments:
         config = ROOT / 'configs' / 'temporalmaxer' / f'{arguments["config"]}.py'
         arguments['config'] = str(config)
     # This process stays small, without torch: a child's peak memory starts at its parent's.
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).resolve()), '--measure', FUNCTIONS[part],
+        [sys.executable, str(Path(__file__).resolve()), '--measure', function,
          json.dumps(arguments)],
         stdout=subprocess.PIPE, text=True, check=True,
         env=dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads)))
@@ -209,12 +217,14 @@ def run(args) -> None:
         results[part] = []
         for case, arguments, reference in CASES[part]:
             print(f'{part}: {case} ...', file=sys.stderr, flush=True)
-            measured = measure(part, arguments, args.runs or RUNS[part], args.threads)
+            measured = measure(args.functions[part], arguments, args.runs or RUNS[part],
+                               args.threads)
             results[part].append(dict(case=case, arguments=arguments, measured=measured,
-                                      reference=reference))
+                                      reference=reference if args.device == 'cpu' else {}))
     for part, rows in results.items():
         report(part, rows)
-    print('in brackets: the public implementation (ratios: AMD EPYC with AVX-512, 2 cores)')
+    if args.device == 'cpu':
+        print('in brackets: the public implementation (ratios: AMD EPYC with AVX-512, 2 cores)')
     if args.json:
         from tmx_plugin.utils.files import atomic_write
         with atomic_write(args.json) as file:
@@ -227,10 +237,14 @@ def main(argv=None) -> int:
     args = parse_args(argv)
     if args.measure:
         function, arguments = args.measure
-        print(json.dumps(measure_here(function, json.loads(arguments))))
-        return 0
+        from tmx_plugin.errors import run_tool
+        return run_tool(lambda: print(json.dumps(measure_here(function, json.loads(arguments)))),
+                        'benchmark')
     # This process never imports torch, nor this package: a child's peak memory starts at its own.
-    run(args)
+    try:
+        run(args)
+    except subprocess.CalledProcessError as error:  # it has said why
+        return error.returncode
     return 0
 
 
