@@ -58,8 +58,8 @@ class FiniteHook(Hook):
         Raises:
             NotFiniteError: With its name, the rate, the videos and the last checkpoint.
         """
-        losses = {name: float(value) for name, value in (outputs or {}).items()
-                  if 'loss' in name}
+        losses = {name: torch.as_tensor(value).detach().item()
+                  for name, value in (outputs or {}).items() if 'loss' in name}
         bad = [f'{name} is {value}' for name, value in losses.items() if not math.isfinite(value)]
         if self._bad_gradient:
             bad.append(f'the gradient of {self._bad_gradient} is not finite')
