@@ -192,16 +192,14 @@ def draw_growth(rows: list, path: str) -> None:
     for axis, (above, below) in zip(GROWTH, fig.subplots(2, 3, sharex='col').T):
         points = [row for row in rows if row['case'].startswith(axis)]
         values = [row['arguments'][axis] for row in points]
-        for name, label in (('step_seconds', 'training step'), ('post_seconds', 'post-processing')):
-            times = [row['measured'][name] for row in points]
-            above.plot(values, [t / times[0] for t in times], 'o-', label=label)
+        times = [row['measured']['step_seconds'] for row in points]
+        above.plot(values, [t / times[0] for t in times], 'o-')
         below.plot(values, [row['measured']['peak'] / 1e9 for row in points], 'o-')
-        above.set(ylabel='time, relative')
+        above.set(ylabel='time of a step, relative')
         below.set(xlabel=titles[axis], ylabel='peak memory (GB)')
         for ax in (above, below):
             ax.set_ylim(bottom=0)
             ax.grid(alpha=.3)
-    above.legend(frameon=False)
     fig.suptitle('Epic noun: 300 segments, 293 classes, T = 2304 unless varied', fontsize=10)
     with atomic_write(path, 'wb') as file:
         fig.savefig(file, format=Path(path).suffix[1:], dpi=150)

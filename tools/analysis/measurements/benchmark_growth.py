@@ -20,8 +20,8 @@ def growth(config: str, num_gts: int, num_classes: int, length: int, runs: int,
         cfg_options (dict, optional): Overrides of the config.
 
     Returns:
-        dict: ``step_seconds``, ``peak`` (bytes of resident memory of the process during the
-        steps) and ``post_seconds``.
+        dict: ``step_seconds`` of processor time, ``peak`` (bytes of resident memory of the process
+        during the steps) and ``post_seconds``.
     """
     keep_freed_memory()
     options = {**(cfg_options or {}), 'model.head.num_classes': num_classes}
@@ -30,10 +30,10 @@ def growth(config: str, num_gts: int, num_classes: int, length: int, runs: int,
     seconds = []
     for _ in range(runs + 1):
         model.zero_grad(set_to_none=True)
-        start = time.perf_counter()
+        start = time.process_time()
         losses = model(inputs, samples, mode='loss')
         (losses['loss_cls'] + losses['loss_reg']).backward()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     peak = peak_memory()
     post = post_processing(config, num_gts, min(num_classes, 60), 1., runs, length, options)
     return dict(step_seconds=min(seconds[1:]), peak=peak, post_seconds=post['seconds'])
