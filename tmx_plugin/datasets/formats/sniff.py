@@ -65,7 +65,8 @@ def database(probe: Probe) -> Optional[str]:
 
 def actionformer(probe: Probe) -> Optional[str]:
     items = (item for video in (probe.database or {}).values() if isinstance(video, dict)
-             for item in video.get('annotations') or [] if isinstance(item, dict))
+             if isinstance(video.get('annotations'), list)
+             for item in video['annotations'] if isinstance(item, dict))
     return 'annotations have "label_id"' if any('label_id' in item for item in items) else None
 
 
