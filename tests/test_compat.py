@@ -126,3 +126,17 @@ def test_environment_is_collected_without_distutils(python):
                  'from mmengine.utils.dl_utils import collect_env\n'
                  'print(hasattr(distutils, "__file__"), "PyTorch" in collect_env())')
     assert out.stdout.split() == ['False', 'True'], out.stderr
+
+
+def test_fused_adamw_of_an_old_torch_on_a_cpu_is_the_plain_one(python):
+    out = python('import torch\nreal = torch.optim.AdamW.__init__\n'
+                 'def refuse(self, params, *args, fused=None, **kwargs):\n'
+                 '    assert not fused\n    real(self, params, *args, **kwargs)\n'
+                 'torch.optim.AdamW.__init__ = refuse\ntorch.__version__ = "2.3.1"\nload()\n'
+                 'from mmengine.registry import OPTIMIZERS\n'
+                 'p = torch.nn.Parameter(torch.ones(1))\n'
+                 'for params in ([p], [dict(params=[p], lr=.1)]):\n'
+                 '    built = OPTIMIZERS.build(dict(type="AdamW", params=params, fused=True))\n'
+                 '    print(type(built).__name__)')
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.split() == ['AdamW', 'AdamW']

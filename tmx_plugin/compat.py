@@ -124,6 +124,32 @@ def keep_optimizer_out_of_compilation() -> None:
         OptimWrapper.update_params = torch.compiler.disable(OptimWrapper.update_params)
 
 
+def keep_fused_adamw_from_old_torch() -> None:
+    """Let ``fused=True`` of the schedules mean "where there is such a kernel".
+
+    What: the constructor of ``AdamW`` refuses ``fused=True`` for parameters on a CPU.
+    Versions: torch < 2.4, which has the fused kernel on CUDA alone.
+    Why: the plain update gives the same numbers; the schedules are the same for all versions.
+    Link: https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
+    """
+    import torch
+    from mmengine.registry import OPTIMIZERS
+    from mmengine.utils import digit_version
+    if digit_version(torch.__version__) >= digit_version('2.4.0'):
+        return
+
+    class AdamW(torch.optim.AdamW):
+
+        def __init__(self, params, *args, fused=None, **kwargs):
+            groups = list(params)
+            tensors = [tensor for group in groups
+                       for tensor in (group['params'] if isinstance(group, dict) else [group])]
+            on_gpu = all(tensor.is_cuda for tensor in tensors)
+            super().__init__(groups, *args, fused=fused if on_gpu else None, **kwargs)
+
+    OPTIMIZERS.register_module(name='AdamW', module=AdamW, force=True)
+
+
 def restore_find_loader() -> None:
     """Bring back ``pkgutil.find_loader``, by its successor.
 
@@ -188,6 +214,7 @@ def apply() -> None:
     stub_missing_drn()
     quiet_mmcv_lite()
     keep_optimizer_out_of_compilation()
+    keep_fused_adamw_from_old_torch()
 
 
 apply()
