@@ -47,7 +47,8 @@ def test_guide_tells_the_lines_of_the_config(repo):
     config = (repo / 'configs' / 'temporalmaxer' / 'custom.py').read_text()
     fill_in = config.split('fill in ')[1].split('may stay')[0]
     names = re.findall(r'^(\w+) = ', fill_in, flags=re.MULTILINE)
-    told = re.findall(r'^\| `(\w+)` \|', guide, flags=re.MULTILINE)
+    step = guide.split('## 3. ')[1].split('## 4. ')[0]
+    told = re.findall(r'^\| `(\w+)` \|', step, flags=re.MULTILINE)
     assert names == told
 
 

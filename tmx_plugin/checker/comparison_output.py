@@ -31,7 +31,7 @@ def compare_folders(own: str, reference: str, stride: Optional[float] = None,
         MissingFileError: If a folder holds no features.
         DataError: If no video is in both, or the widths differ.
     """
-    files = [dict(find_files(folder, FEATURE_SUFFIXES)) for folder in (own, reference)]
+    files = [dict(find_files(folder, FEATURE_SUFFIXES)[0]) for folder in (own, reference)]
     shared = sorted(set(files[0]) & set(files[1]))
     sides = [side for name in shared[:1] if (side := read_side_file(files[0][name]))]
     if sides:
