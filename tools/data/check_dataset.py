@@ -27,6 +27,8 @@ def parse_args(argv=None):
     parser.add_argument('--per-channel', metavar='FILE',
                         help='with --against: write what was measured of each channel as csv')
     parser.add_argument('--settings', action='store_true', help='check the settings alone')
+    parser.add_argument('--safe', action='store_true', help='check the settings of a .json config '
+                        'from elsewhere, running no code: types must be registered names')
     parser.add_argument('--split', choices=('train', 'val', 'test'), help='default: all')
     parser.add_argument('--plot', metavar='FILE',
                         help='picture of durations against regression ranges (.png, .pdf, .svg)')
@@ -97,9 +99,11 @@ def run(args) -> int:
         return _compare(args, console)
     from tmx_plugin.engine.launch import read_config
     from tmx_plugin.engine.settings import config_faults
-    cfg = read_config(args.config, ROOT, args.cfg_options)
-    faults = config_faults(cfg)
-    if faults or args.settings:
+    from tmx_plugin.engine.settings.safe import read_data_config
+    cfg = read_data_config(args.config) if args.safe else read_config(
+        args.config, ROOT, args.cfg_options)
+    faults = config_faults(cfg, safe=args.safe)
+    if faults or args.settings or args.safe:
         print('\n'.join([*faults, f'{len(faults) or "no"} wrong setting'
                          f'{"" if len(faults) == 1 else "s"} found']))
         return int(bool(faults))
