@@ -12,7 +12,8 @@ def keep_freed_memory(largest: int = 2**30) -> bool:
 
     A training step frees and asks for the same hundreds of megabytes again. By default they go back
     to the operating system each time, which then clears every page anew: a tenth of a step on a
-    CPU. Resident memory stays at its peak instead of falling between steps.
+    CPU. Resident memory stays at its peak instead of falling between steps. Where the addresses
+    behind the heap are taken, which differs from process to process, nothing is gained.
 
     Args:
         largest (int): Blocks up to this size, in bytes, are kept; larger ones are given back.
