@@ -84,11 +84,11 @@ def run(args) -> int:
 
     from tmx_plugin.apis.batch import extract_videos, process_rank, wait_for_all
     from tmx_plugin.engine.launch import infer_launcher
-    from tmx_plugin.engine.settings.options import COUNT, DEVICE, RATE, check_options
+    from tmx_plugin.engine.settings.options import COUNT, RATE, check_options
     from tmx_plugin.features.storage import find_files
     from tmx_plugin.utils.devices import resolve_device
 
-    check_options(args, batch_size=COUNT, clip_len=COUNT, stride=COUNT, fps=RATE, device=DEVICE)
+    check_options(args, batch_size=COUNT, clip_len=COUNT, stride=COUNT, fps=RATE)
     init_default_scope('mmaction')
     launcher = infer_launcher(args.launcher)
     rank, world_size, local_rank = process_rank(launcher)

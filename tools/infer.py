@@ -94,10 +94,10 @@ def _add_results(parser) -> None:
 def run(args) -> int:
     from tmx_plugin.apis import TALInferencer
     from tmx_plugin.apis.page import write_inference_page
-    from tmx_plugin.engine.settings.options import COUNT, DEVICE, RATE, SHARE, check_options
+    from tmx_plugin.engine.settings.options import COUNT, RATE, SHARE, check_options
 
     check_options(args, batch_size=COUNT, clip_batch_size=COUNT, top_k=COUNT, fps=RATE,
-                  frame_rate=RATE, draw_score_thr=SHARE, device=DEVICE)
+                  frame_rate=RATE, draw_score_thr=SHARE)
 
     recognizer, weights = (*(args.recognizer or ()), None, None)[:2]
     inferencer = TALInferencer(

@@ -172,7 +172,7 @@ OPTIONS = [
                   '--device', 'gpu9'],
      'infer: --batch-size: expected a whole number of at least 1, found 0; --top-k: expected a '
      "whole number of at least 1, found -1; --fps: expected a finite number above 0, found inf; "
-     "--device: expected a device of this machine, such as cpu or cuda:0, found 'gpu9'"),
+     "device 'gpu9': expected cpu, cuda, cuda:N or mps"),
     ('infer.py', ['F', 'C', 'W', '--draw-score-thr', 'nan', '--clip-batch-size', '-2'],
      'infer: --clip-batch-size: expected a whole number of at least 1, found -2; '
      '--draw-score-thr: expected a finite number from 0 to 1, found nan'),

@@ -2,9 +2,8 @@
 """Options of command lines: the same rules as for settings, all faults at once."""
 from pathlib import Path
 
-import torch
-
 from ...errors import ConfigError
+from ...utils.devices import resolve_device
 from .parts import value_faults
 from .rules import Rule, number, optional, whole
 
@@ -17,7 +16,7 @@ def check_options(args, **rules: Rule) -> None:
     """Raise a ConfigError that lists the options whose values cannot be used.
 
     Args:
-        args (argparse.Namespace): The options.
+        args (argparse.Namespace): The options; ``device``, if any, must exist.
         **rules: What their values may be; None, of an option that was not given, always.
 
     Example:
@@ -26,20 +25,13 @@ def check_options(args, **rules: Rule) -> None:
     """
     faults = [fault for name, rule in rules.items() for fault in value_faults(
         f'--{name.replace("_", "-")}', getattr(args, name), optional(rule))]
+    try:
+        resolve_device(getattr(args, 'device', None))
+    except ConfigError as error:
+        faults.append(str(error))
     if faults:
         raise ConfigError('; '.join(faults).replace(' or None', ''))
 
 
-def _is_device(value) -> bool:
-    try:
-        device = torch.device(value)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):  # by kind of device
-        return False
-    return True
-
-
-#: A device that this installation of torch can compute on.
-DEVICE = Rule('a device of this machine, such as cpu or cuda:0', _is_device)
 #: A file that can be written.
 OUT_FILE = Rule('the name of a file', lambda value: bool(value) and not Path(value).is_dir())
