@@ -164,3 +164,11 @@ def test_unused_columns_are_named(convert, tmp_path, capsys):
 def test_options_of_another_format_are_refused(convert, csv, tmp_path, capsys):
     assert convert('csv', csv, '--tiers', 'a', '--out', tmp_path / 'o.json') == 1
     assert '--tiers does not apply to csv, only to elan' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['epic', 'auto', 'csv'])
+def test_pickles_are_refused_whatever_the_format(convert, tmp_path, capsys, name):
+    (tmp_path / 'EPIC_100_train.pkl').write_bytes(b'\x80\x04N.')
+    assert convert(name, tmp_path / 'EPIC_100_train.pkl', '--verb-classes', 'v.csv',
+                   '--noun-classes', 'n.csv', '--out', tmp_path / '{target}.json') == 1
+    assert 'EPIC_100_train.csv beside it), found a pickle' in capsys.readouterr().err

@@ -50,7 +50,6 @@ class _ComputedFlow:
         return lambda frames: code_flow(self.between(frames))
 
     def between(self, frames: np.ndarray) -> np.ndarray:
-        """See the base class."""
         """Flow ``(n, H, W, 2)`` float32 in pixels of frames ``(n + 1, H, W, 3)`` uint8 RGB."""
         raise NotImplementedError
 

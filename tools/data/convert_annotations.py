@@ -203,11 +203,13 @@ def _warn_of_one_subset(document):
 
 def run(args) -> None:
     from tmx_plugin.datasets.formats import FORMATS as KNOWN
-    from tmx_plugin.datasets.formats import guess_formats, write_document
+    from tmx_plugin.datasets.formats import guess_formats, refuse_pickle, write_document
     from tmx_plugin.engine.settings.options import check_options
     from tmx_plugin.engine.settings.rules import number
     check_options(args, val_share=number(above=0, below=1))
     name = args.format
+    for source in args.sources:
+        refuse_pickle(source.split('=', 1)[-1])
     if name == 'auto':
         first, *others = guess_formats(args.sources[0].split('=', 1)[-1])
         name = first.name

@@ -15,6 +15,14 @@ class Guess(NamedTuple):
     reason: str
 
 
+def refuse_pickle(path) -> None:
+    """Raise a FormatError that names the csv, for a pickled file."""
+    path = Path(path)
+    if path.suffix.lower() in ('.pkl', '.pickle'):
+        raise FormatError(path, 'a file that cannot run code (EPIC-Kitchens publishes '
+                          f'{path.stem}.csv beside it)', 'a pickle')
+
+
 def guess_formats(path) -> list[Guess]:
     """Formats that a file or folder may be in, the best first.
 
@@ -23,9 +31,7 @@ def guess_formats(path) -> list[Guess]:
         FormatError: If it is in none of them.
     """
     path = Path(path)
-    if path.suffix.lower() in ('.pkl', '.pickle'):
-        raise FormatError(path, 'a file that cannot run code (EPIC-Kitchens publishes '
-                          f'{path.stem}.csv beside it)', 'a pickle')
+    refuse_pickle(path)
     probe = Probe(path)
     guesses = [Guess(item.name, reason) for item in FORMATS.values()
                if (reason := item.reason(probe))]
