@@ -256,3 +256,10 @@ def test_features_of_another_shape():
     with pytest.raises(ValueError, match=r'expected features \(T, C\), found shape \(2, 3, 4\)'):
         inference_localizer(init_localizer(make_config()), np.ones((2, 3, 4)), feature_stride=4,
                             offset_frames=8, fps=25, duration=6)
+
+
+def test_init_localizer_takes_names_of_the_package():
+    model = init_localizer('hapt_inertial')
+    assert model.cfg.model.head.num_classes == 12
+    with pytest.raises(LaunchError, match='no config absent .*known are .*hapt_inertial'):
+        init_localizer('absent')

@@ -8,9 +8,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
+from ..engine.launch import find_config
 from ..engine.settings import require_valid
 from ..models.checkpoint import apply_norm_eps, load_checkpoint_file, to_plugin_checkpoint
 from ..utils.devices import resolve_device
+from ..utils.package_files import CONFIG_ROOT
 
 
 def init_localizer(config: Union[str, Path, Config],
@@ -20,7 +22,8 @@ def init_localizer(config: Union[str, Path, Config],
     """Build a localizer in evaluation mode.
 
     Args:
-        config (str | Path | Config): Config file or its content.
+        config (str | Path | Config): Config file, a name of this package such as ``thumos_i3d``, or
+            its content.
         checkpoint (str | Path, optional): One of our checkpoints, or a file released by either
             public implementation; EMA weights are used where the file has them. Loading runs no
             code from the file. Without one the weights are random.
@@ -33,12 +36,13 @@ def init_localizer(config: Union[str, Path, Config],
 
     Raises:
         ConfigError: Settings of the model or of the data set for testing are wrong.
-        MissingFileError: There is no such config or checkpoint.
+        LaunchError: There is no such config; the message lists those of the package.
+        MissingFileError: There is no such checkpoint.
         CheckpointError: The file cannot be read safely or holds no weights.
         CheckpointMismatchError: The checkpoint is for another model; nothing was loaded.
     """
     if not isinstance(config, Config):
-        config = Config.fromfile(str(config))
+        config = Config.fromfile(find_config(str(config), CONFIG_ROOT))
     device = resolve_device(str(device))
     if cfg_options:
         config.merge_from_dict(cfg_options)
