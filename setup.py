@@ -68,7 +68,7 @@ requirement = SUPPORTED['requirement']
 MMLITE = [requirement('mmcv', 'mmcv-lite')]
 # openmim needs pkg_resources, which newer setuptools no longer has.
 MIM = ['openmim>=0.3.9', 'setuptools<81']
-VIDEO = ['av>=12.0']
+VIDEO = ['av>=14.2']
 RAFT = ['torchvision']  # optical flow; has to fit the installed torch
 H5 = ['h5py>=3.0']
 ONNX = ['onnx>=1.14', 'onnxruntime>=1.15']

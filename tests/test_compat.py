@@ -140,3 +140,12 @@ def test_fused_adamw_of_an_old_torch_on_a_cpu_is_the_plain_one(python):
                  '    print(type(built).__name__)')
     assert out.returncode == 0, out.stderr
     assert out.stdout.split() == ['AdamW', 'AdamW']
+
+
+def test_is_compiling_of_an_old_torch(python):
+    # Taken away late, and dynamo's answer fixed: a new torch needs the name itself.
+    out = python('import torch, torch._dynamo\ncompat = load()\n'
+                 'torch._dynamo.is_compiling = lambda: True\ndel torch.compiler.is_compiling\n'
+                 'compat.provide_is_compiling()\nprint(torch.compiler.is_compiling())')
+    assert out.returncode == 0, out.stderr
+    assert out.stdout.split() == ['True']

@@ -124,6 +124,21 @@ def keep_optimizer_out_of_compilation() -> None:
         OptimWrapper.update_params = torch.compiler.disable(OptimWrapper.update_params)
 
 
+def provide_is_compiling() -> None:
+    """Bring ``torch.compiler.is_compiling`` to versions without it, by its predecessor.
+
+    What: the convolutions ask it, so that compiled code takes one layout.
+    Versions: torch < 2.3.
+    Why: testing and inference would end in an AttributeError.
+    Link: https://docs.pytorch.org/docs/stable/generated/torch.compiler.is_compiling.html
+    """
+    import torch
+    if not hasattr(torch.compiler, 'is_compiling'):
+        # imported when it is asked for: it takes a second
+        torch.compiler.is_compiling = lambda: (
+            'torch._dynamo' in sys.modules and torch._dynamo.is_compiling())
+
+
 def keep_fused_adamw_from_old_torch() -> None:
     """Let ``fused=True`` of the schedules mean "where there is such a kernel".
 
@@ -215,6 +230,7 @@ def apply() -> None:
     quiet_mmcv_lite()
     keep_optimizer_out_of_compilation()
     keep_fused_adamw_from_old_torch()
+    provide_is_compiling()
 
 
 apply()

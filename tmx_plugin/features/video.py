@@ -160,11 +160,10 @@ def _upright(frame, like: Optional[np.ndarray]) -> np.ndarray:
 
 def _display_matrix(frame) -> tuple:
     """Linear part (a, b, c, d) of how the frame is to be shown."""
-    for data in frame.side_data:
-        if data.type.name == 'DISPLAYMATRIX':
-            numbers = np.frombuffer(data, dtype=np.int32)
-            return tuple(numbers[[0, 1, 3, 4]].tolist())
-    return 1, 0, 0, 1
+    data = frame.side_data.get('DISPLAYMATRIX')
+    if data is None:
+        return 1, 0, 0, 1
+    return tuple(np.frombuffer(data, dtype=np.int32)[[0, 1, 3, 4]].tolist())
 
 
 def _take(frames: Iterator[np.ndarray], count: int) -> np.ndarray:

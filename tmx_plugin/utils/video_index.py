@@ -74,7 +74,7 @@ def read_video_index(path) -> VideoIndex:
     """
     av, path = import_av(), str(path)
     try:
-        with av.open(path, metadata_errors='ignore') as container:
+        with _open(path) as container:
             stream = _default_stream(container, path)
             index, end = _index(container, stream, path)
             _warn(index, container, stream, end)
@@ -85,10 +85,18 @@ def read_video_index(path) -> VideoIndex:
 
 def open_stream(index: VideoIndex):
     """Open the file for decoding: PyAV's container and stream. Close the container after use."""
-    container = import_av().open(index.path, metadata_errors='ignore')
+    container = _open(index.path)
     stream = container.streams[index.stream]
     stream.thread_type = 'AUTO'
     return container, stream
+
+
+def _open(path: str):
+    """PyAV's container of a file, whose metadata may hold any bytes."""
+    av = import_av()
+    # PyAV 19 has no option for them any more: it replaces what is no text.
+    before_19 = int(av.__version__.partition('.')[0]) < 19
+    return av.open(path, **(dict(metadata_errors='ignore') if before_19 else {}))
 
 
 def mend_command(path: str, codec: str = '-c copy', suffix: str = '.mkv') -> str:

@@ -62,6 +62,8 @@ if [ -z "$wheel" ]; then
 fi
 pip list 2>/dev/null | sort >"$work/before"
 pip install --quiet "$wheel[video]"
+# In an environment that was kept pip takes a wheel of the same version for installed.
+pip install --quiet --no-deps --force-reinstall "$wheel"
 pip list 2>/dev/null | sort >"$work/after"
 # Nothing that was there may be replaced, and no second distribution of a module may come in.
 if comm -23 "$work/before" "$work/after" | grep -viE '^(tmx|av) ?'; then
@@ -88,6 +90,15 @@ tmx test synthetic run/epoch_3.pth --work-dir run
 expect 'Epoch(test) [5'
 tmx infer data/synthetic/features synthetic run/epoch_3.pth --fps 32 --format csv --timeline --out out
 [ -s out/predictions.json ]
+"$env/bin/python" - <<'END'
+import cv2, numpy as np
+writer = cv2.VideoWriter('a.mp4', cv2.VideoWriter_fourcc(*'mp4v'), 10, (64, 48))
+for i in range(20):
+    writer.write(np.full((48, 64, 3), 10 * i, np.uint8))
+writer.release()
+END
+tmx extract a.mp4 features --config i3d_rgb --random-weights
+expect '2 clips x 1024 channels'
 tmx plot-logs run --out curves.png
 expect 'best average_mAP'
 say 'this stack works'
