@@ -9,7 +9,7 @@ BIN := .venv/bin
 CONFIG := configs/temporalmaxer/synthetic.py
 WORK := work_dirs/demo
 SOURCES := $(shell find tmx_plugin configs tools -type f -not -path '*/__pycache__/*' \
-	-not -path '*/.mim/*') setup.py tmx_command.py pyproject.toml MANIFEST.in model-index.yml dataset-index.yml
+	-not -path '*/.mim/*') setup.py tmx_start.py pyproject.toml MANIFEST.in model-index.yml dataset-index.yml
 
 .PHONY: env demo test coverage lint docs fuzz audit clean-env
 .DELETE_ON_ERROR:

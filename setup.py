@@ -88,8 +88,8 @@ setup(
     license='Apache-2.0',
     python_requires=f'>={SUPPORTED["PYTHON"][0]}',
     packages=find_packages(include=['tmx_plugin', 'tmx_plugin.*']),
-    py_modules=['tmx_command'],
-    entry_points=dict(console_scripts=['tmx = tmx_command:main']),
+    py_modules=['tmx_start'],
+    entry_points=dict(console_scripts=['tmx = tmx_start:main']),
     include_package_data=True,
     install_requires=[
         requirement('torch'), requirement('numpy'), requirement('mmaction2'),

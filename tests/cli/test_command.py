@@ -15,7 +15,7 @@ def tmx(repo, tmp_path):
     """Runs the command of the source tree in an empty folder."""
     def run(*arguments, python_options=()):
         return subprocess.run(
-            [sys.executable, *python_options, str(repo / 'tmx_command.py'), *arguments],
+            [sys.executable, *python_options, str(repo / 'tmx_start.py'), *arguments],
             cwd=tmp_path, capture_output=True, text=True, timeout=300,
             env={**os.environ, 'OMP_NUM_THREADS': '1', 'COLUMNS': '100'})
     return run
@@ -93,7 +93,7 @@ def test_checks_to_paste(tmx):
 def test_checks_run_where_the_package_cannot_be_imported(tmx, tmp_path):
     (tmp_path / 'mmcv.py').write_text('raise ImportError("libpicture.so.1 not found")')
     code = ('import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]; '
-            'from tmx_command import main; sys.exit(main())')
+            'from tmx_start import main; sys.exit(main())')
     result = subprocess.run(
         [sys.executable, '-c', code, str(ROOT), str(tmp_path), 'checks'], cwd=tmp_path,
         capture_output=True, text=True, timeout=300,

@@ -107,7 +107,7 @@ def test_the_config_says_what_was_derived(data, capsys):
 def test_it_trains_with_nothing_filled_in(repo, data, tmp_path):
     def tmx(*arguments):
         result = subprocess.run(
-            [sys.executable, str(repo / 'tmx_command.py'), *arguments], cwd=tmp_path, text=True,
+            [sys.executable, str(repo / 'tmx_start.py'), *arguments], cwd=tmp_path, text=True,
             capture_output=True, timeout=300, env={**os.environ, 'OMP_NUM_THREADS': '1'})
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout

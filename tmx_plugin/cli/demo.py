@@ -39,7 +39,7 @@ def step(folder: Path, *arguments: str) -> None:
         SystemExit: With the command's status, if it fails.
     """
     print(f'\n$ {shlex.join(["tmx", *arguments])}', flush=True)
-    command = [sys.executable, str(PACKAGE.with_name('tmx_command.py')), *arguments]
+    command = [sys.executable, str(PACKAGE.with_name('tmx_start.py')), *arguments]
     status = subprocess.run(command, cwd=folder).returncode
     if status:
         raise SystemExit(status)

@@ -2,7 +2,8 @@
 """The console command ``tmx``.
 
 It lies beside the package, not in it: importing anything from ``tmx_plugin`` registers all classes
-and takes seconds, and ``tmx checks`` must run where that import fails.
+and takes seconds, and ``tmx checks`` must run where that import fails. Its name sorts behind
+``tmx_plugin``: mim takes the first of a distribution's modules for its package.
 """
 import importlib.util
 import sys
