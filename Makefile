@@ -36,6 +36,7 @@ coverage: env
 
 lint: env
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m mypy
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build of the distribution ``tmx_plugin``; metadata is here, tool settings in pyproject.toml."""
+
 import os
 import shutil
 from pathlib import Path
@@ -22,8 +23,9 @@ def copy_mim_parts(package: Path) -> None:
     for name in MIM_PARTS:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, target / name, ignore=shutil.ignore_patterns(
-                '__pycache__', *DEVELOPMENT))
+            shutil.copytree(
+                source, target / name, ignore=shutil.ignore_patterns('__pycache__', *DEVELOPMENT)
+            )
         else:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name)
@@ -75,9 +77,22 @@ ONNX = ['onnx>=1.14', 'onnxruntime>=1.15']
 TENSORBOARD = ['tensorboard>=2.10']
 # From version 8 on importlib_metadata, once imported, keeps FiftyOne from being imported.
 FIFTYONE = ['fiftyone', 'importlib_metadata<8']
-TEST = ['pytest>=7.4', 'pytest-cov>=4.0', 'hypothesis>=6.80', 'psutil', 'label-studio-sdk>=1.0',
-        'build', 'wheel', 'selenium>=4.15',
-        *MMLITE, *MIM, *VIDEO, *H5, *ONNX, *TENSORBOARD]
+TEST = [
+    'pytest>=7.4',
+    'pytest-cov>=4.0',
+    'hypothesis>=6.80',
+    'psutil',
+    'label-studio-sdk>=1.0',
+    'build',
+    'wheel',
+    'selenium>=4.15',
+    *MMLITE,
+    *MIM,
+    *VIDEO,
+    *H5,
+    *ONNX,
+    *TENSORBOARD,
+]
 
 setup(
     name='tmx_plugin',
@@ -92,17 +107,38 @@ setup(
     entry_points=dict(console_scripts=['tmx = tmx_start:main']),
     include_package_data=True,
     install_requires=[
-        requirement('torch'), requirement('numpy'), requirement('mmaction2'),
+        requirement('torch'),
+        requirement('numpy'),
+        requirement('mmaction2'),
         # imported by MMAction2 1.2.0, which does not declare it
         'importlib_metadata',
-        'matplotlib>=3.7', 'jinja2>=3.0', 'rich>=12.0', 'plotly>=5.18',
+        'matplotlib>=3.7',
+        'jinja2>=3.0',
+        'rich>=12.0',
+        'plotly>=5.18',
         'defusedxml>=0.7',
     ],
     extras_require=dict(
-        mmlite=MMLITE, mim=MIM, video=VIDEO, raft=RAFT, h5=H5, onnx=ONNX, tensorboard=TENSORBOARD,
-        wandb=['wandb'], fiftyone=FIFTYONE, test=TEST,
-        dev=[*TEST, 'ruff>=0.6', 'import-linter>=2.9', 'mypy>=1.10', 'sphinx>=7',
-             'myst-parser>=2', 'furo']),
+        mmlite=MMLITE,
+        mim=MIM,
+        video=VIDEO,
+        raft=RAFT,
+        h5=H5,
+        onnx=ONNX,
+        tensorboard=TENSORBOARD,
+        wandb=['wandb'],
+        fiftyone=FIFTYONE,
+        test=TEST,
+        dev=[
+            *TEST,
+            'ruff>=0.17,<0.18',
+            'import-linter>=2.9',
+            'mypy>=1.10',
+            'sphinx>=7',
+            'myst-parser>=2',
+            'furo',
+        ],
+    ),
     cmdclass=dict(build_py=BuildWithMim, sdist=SdistWithMim),
     zip_safe=False,
     classifiers=[

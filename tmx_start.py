@@ -5,6 +5,7 @@ It lies beside the package, not in it: importing anything from ``tmx_plugin`` re
 and takes seconds, and ``tmx checks`` must run where that import fails. Its name sorts behind
 ``tmx_plugin``: mim takes the first of a distribution's modules for its package.
 """
+
 import importlib.util
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ def main() -> int:
     """Load ``tmx_plugin/cli`` as a package of its own, and run it."""
     folder = Path(importlib.util.find_spec('tmx_plugin').origin).with_name('cli')
     spec = importlib.util.spec_from_file_location(
-        'tmx_cli', folder / '__init__.py', submodule_search_locations=[str(folder)])
+        'tmx_cli', folder / '__init__.py', submodule_search_locations=[str(folder)]
+    )
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

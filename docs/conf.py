@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of the documentation; `make docs` builds it, warnings are errors."""
+
 import sys
 from pathlib import Path
 
@@ -20,7 +21,10 @@ autodoc_member_order = 'bysource'
 autodoc_typehints = 'description'
 autodoc_typehints_description_target = 'documented'
 autodoc_default_options = {'members': True, 'show-inheritance': True}
-napoleon_custom_sections = [('Required keys', 'params_style'), ('Added keys', 'params_style'),
-                            ('Required and changed keys', 'params_style')]
+napoleon_custom_sections = [
+    ('Required keys', 'params_style'),
+    ('Added keys', 'params_style'),
+    ('Required and changed keys', 'params_style'),
+]
 # Files of the repository that the pages link to are no pages of the site.
 suppress_warnings = ['myst.xref_missing', 'ref.python']

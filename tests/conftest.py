@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures shared by all tests."""
+
 import os
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The family of errors, and how tools end."""
+
 import importlib
 import json
 import os
@@ -21,27 +22,40 @@ def fail(error):
 
 
 def test_all_errors_are_of_one_family():
-    family = [value for value in vars(errors).values()
-              if isinstance(value, type) and issubclass(value, Exception)]
+    family = [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, Exception)
+    ]
     assert len(family) >= 9 and all(issubclass(each, TmxError) for each in family)
     assert issubclass(MissingFileError, FileNotFoundError)
     assert issubclass(MissingPackageError, ImportError)
 
 
-@pytest.mark.parametrize('module, name', [
-    ('datasets', 'DataError'), ('datasets.errors', 'FormatError'),
-    ('models.checkpoint', 'CheckpointError'), ('models.checkpoint', 'CheckpointMismatchError'),
-    ('engine.launch', 'LaunchError')])
+@pytest.mark.parametrize(
+    'module, name',
+    [
+        ('datasets', 'DataError'),
+        ('datasets.errors', 'FormatError'),
+        ('models.checkpoint', 'CheckpointError'),
+        ('models.checkpoint', 'CheckpointMismatchError'),
+        ('engine.launch', 'LaunchError'),
+    ],
+)
 def test_earlier_names_are_the_same_classes(module, name):
     found = getattr(importlib.import_module(f'tmx_plugin.{module}'), name)
     assert found is getattr(errors, name)
 
 
-@pytest.mark.parametrize('error, sentence', [
-    (DataError('a.json: expected json'), 'a.json: expected json'),
-    (MissingFileError('a.npy: not found'), 'a.npy: not found'),
-    (OSError(28, 'No space left on device', 'out.json'), 'out.json: No space left on device'),
-    (PermissionError(13, 'Permission denied'), 'Permission denied')])
+@pytest.mark.parametrize(
+    'error, sentence',
+    [
+        (DataError('a.json: expected json'), 'a.json: expected json'),
+        (MissingFileError('a.npy: not found'), 'a.npy: not found'),
+        (OSError(28, 'No space left on device', 'out.json'), 'out.json: No space left on device'),
+        (PermissionError(13, 'Permission denied'), 'Permission denied'),
+    ],
+)
 def test_an_explained_error_is_one_sentence(error, sentence, capsys, monkeypatch):
     monkeypatch.delenv('TORCHELASTIC_ERROR_FILE', raising=False)
     assert run_tool(lambda: fail(error), 'tool') == 1
@@ -65,6 +79,7 @@ def test_statuses_and_faults(capsys):
 
 def test_an_error_in_a_worker_is_told_without_its_traceback(capsys):
     from torch._utils import ExceptionWrapper
+
     try:
         fail(DataError('v.npy: expected a matrix'))
     except DataError:
@@ -80,10 +95,13 @@ def test_torchrun_is_told(tmp_path, monkeypatch):
 
 
 def test_a_closed_pipe_is_no_error(repo):
-    code = ('from tmx_plugin.errors import run_tool\n'
-            'raise SystemExit(run_tool(lambda: print("\\n" * 100000), "tool"))')
-    process = subprocess.Popen([sys.executable, '-c', code], cwd=repo, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
+    code = (
+        'from tmx_plugin.errors import run_tool\n'
+        'raise SystemExit(run_tool(lambda: print("\\n" * 100000), "tool"))'
+    )
+    process = subprocess.Popen(
+        [sys.executable, '-c', code], cwd=repo, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     process.stdout.close()
     assert process.stderr.read() == b'' and process.wait() == 1
 

@@ -5,6 +5,7 @@ Each function mends one fault of one release and does nothing where that fault i
 so :func:`apply` is cheap, may run any number of times, and shrinks as releases mend them.
 ``custom_imports`` runs inside ``Config.fromfile``, early enough for MMAction2's own tools.
 """
+
 import importlib.metadata
 import importlib.util
 import pkgutil
@@ -17,7 +18,8 @@ from .errors import MissingPackageError
 
 MMCV_HINT = (
     'tmx_plugin needs mmcv or mmcv-lite (the small one suffices: nothing here uses mmcv.ops). '
-    'Install exactly one of them: pip install "mmcv-lite==2.1.0"')
+    'Install exactly one of them: pip install "mmcv-lite==2.1.0"'
+)
 _DRN_PACKAGE = 'mmaction.models.localizers.drn'
 
 
@@ -41,11 +43,10 @@ def require_mmcv() -> None:
         import mmaction  # noqa: F401
     except ImportError as error:
         raise MissingPackageError(
-            'tmx_plugin is a plugin for MMAction2: pip install "mmaction2>=1.1.0,<2" '
-            f'({error})') from error
+            f'tmx_plugin is a plugin for MMAction2: pip install "mmaction2>=1.1.0,<2" ({error})'
+        ) from error
     except AssertionError as error:
-        raise MissingPackageError(
-            f'{error} Found mmcv {mmcv.__version__}. {MMCV_HINT}') from error
+        raise MissingPackageError(f'{error} Found mmcv {mmcv.__version__}. {MMCV_HINT}') from error
 
 
 def provide_importlib_metadata() -> None:
@@ -86,7 +87,8 @@ def stub_missing_drn() -> None:
             raise ImportError(
                 'DRN is not part of the installed MMAction2 wheel '
                 '(https://github.com/open-mmlab/mmaction2/issues/2714); '
-                'install MMAction2 from source to use it.')
+                'install MMAction2 from source to use it.'
+            )
 
     package, module = ModuleType(_DRN_PACKAGE), ModuleType(f'{_DRN_PACKAGE}.drn')
     package.__path__ = []
@@ -120,6 +122,7 @@ def keep_optimizer_out_of_compilation() -> None:
     """
     import torch
     from mmengine.optim import OptimWrapper
+
     if not getattr(OptimWrapper.update_params, '_torchdynamo_disable', False):
         OptimWrapper.update_params = torch.compiler.disable(OptimWrapper.update_params)
 
@@ -133,10 +136,12 @@ def provide_is_compiling() -> None:
     Link: https://docs.pytorch.org/docs/stable/generated/torch.compiler.is_compiling.html
     """
     import torch
+
     if not hasattr(torch.compiler, 'is_compiling'):
         # imported when it is asked for: it takes a second
         torch.compiler.is_compiling = lambda: (
-            'torch._dynamo' in sys.modules and torch._dynamo.is_compiling())
+            'torch._dynamo' in sys.modules and torch._dynamo.is_compiling()
+        )
 
 
 def keep_fused_adamw_from_old_torch() -> None:
@@ -150,15 +155,18 @@ def keep_fused_adamw_from_old_torch() -> None:
     import torch
     from mmengine.registry import OPTIMIZERS
     from mmengine.utils import digit_version
+
     if digit_version(torch.__version__) >= digit_version('2.4.0'):
         return
 
     class AdamW(torch.optim.AdamW):
-
         def __init__(self, params, *args, fused=None, **kwargs):
             groups = list(params)
-            tensors = [tensor for group in groups
-                       for tensor in (group['params'] if isinstance(group, dict) else [group])]
+            tensors = [
+                tensor
+                for group in groups
+                for tensor in (group['params'] if isinstance(group, dict) else [group])
+            ]
             on_gpu = all(tensor.is_cuda for tensor in tensors)
             super().__init__(groups, *args, fused=fused if on_gpu else None, **kwargs)
 
@@ -195,6 +203,7 @@ def restore_numpy_names() -> None:
     Link: https://numpy.org/doc/stable/release/2.4.0-notes.html
     """
     import numpy
+
     if not hasattr(numpy, 'in1d'):
         numpy.in1d = lambda ar1, ar2, **kwargs: numpy.isin(ar1, ar2, **kwargs).ravel()
     if not hasattr(numpy, 'trapz'):

@@ -4,6 +4,7 @@
 Every such error is a :class:`TmxError`, whose message says in one sentence or two which file,
 which video, what was expected and what was found. Any other exception is a fault of the program.
 """
+
 import json
 import os
 import signal
@@ -160,6 +161,10 @@ def _report_to_torchrun(message: str) -> None:
     """Give torchrun the sentence to end with, in place of advice on how to get a traceback."""
     file = os.environ.get('TORCHELASTIC_ERROR_FILE')
     if file:
-        content = dict(message=dict(message=message, extraInfo=dict(
-            py_callstack=message, timestamp=str(int(time.time())))))
+        content = dict(
+            message=dict(
+                message=message,
+                extraInfo=dict(py_callstack=message, timestamp=str(int(time.time()))),
+            )
+        )
         Path(file).write_text(json.dumps(content), encoding='utf-8')

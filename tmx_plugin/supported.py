@@ -23,15 +23,16 @@ STACKS = {
     'oldest': dict(
         python='3.10',
         install=['torch==2.1.2', 'numpy==1.26.4', 'mmaction2==1.1.0', 'mmcv-lite==2.0.1'],
-        no_deps=[]),
+        no_deps=[],
+    ),
     'default': dict(
-        python='3.11',
-        install=['torch==2.13.0', 'mmaction2==1.2.0', 'mmcv-lite==2.1.0'],
-        no_deps=[]),
+        python='3.11', install=['torch==2.13.0', 'mmaction2==1.2.0', 'mmcv-lite==2.1.0'], no_deps=[]
+    ),
     'newest': dict(
         python='3.13',
         install=['torch', 'numpy', 'mmaction2==1.2.0', 'onedl-mmengine'],
-        no_deps=['mmcv-lite==2.1.0']),
+        no_deps=['mmcv-lite==2.1.0'],
+    ),
 }
 
 
@@ -46,10 +47,14 @@ def main(stack: str, what: str) -> str:
     chosen = STACKS[stack]
     if what == 'python':
         return chosen['python']
-    return ' '.join(chosen[what]) if what in chosen else next(
-        each for each in chosen['install'] if each.partition('==')[0] == what)
+    return (
+        ' '.join(chosen[what])
+        if what in chosen
+        else next(each for each in chosen['install'] if each.partition('==')[0] == what)
+    )
 
 
 if __name__ == '__main__':
     import sys
+
     print(main(*sys.argv[1:]))

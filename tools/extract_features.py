@@ -5,6 +5,7 @@ Clip i covers the frames i * stride .. i * stride + clip_len - 1; the side file 
 so to the datasets. A video shorter than a clip gets one clip, its last frame repeated. Exit status:
 0 when every video has its features, 1 when some failed.
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -18,45 +19,74 @@ def parse_args(argv=None):
     from mmengine.config import DictAction  # without torch, so -h stays quick
 
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('input', help='a video, a folder of videos, or a .txt with one a line')
     parser.add_argument('out', help='folder for NAME.npy and NAME.json')
     parser.add_argument(
-        '--config', required=True,
+        '--config',
+        required=True,
         help='recognizer: a file, a name of this package (i3d_rgb, ...) or '
-        'mmaction::recognition/...; with --extractor-weights a localizer (thumos_i3d, ...)')
+        'mmaction::recognition/...; with --extractor-weights a localizer (thumos_i3d, ...)',
+    )
     parser.add_argument('--checkpoint', help='its weights, file or URL')
     parser.add_argument(
-        '--random-weights', action='store_true', help='go without a checkpoint (to try it out)')
+        '--random-weights', action='store_true', help='go without a checkpoint (to try it out)'
+    )
     parser.add_argument(
-        '--extractor-weights', nargs='+', metavar='FILE',
+        '--extractor-weights',
+        nargs='+',
+        metavar='FILE',
         help='weights, as published, of the networks that the config of a localizer names as the '
-        'source of its features; clips, stride and rate are those of that config')
-    parser.add_argument('--flow', metavar='METHOD',
-                        help='optical flow: tvl1, raft, dis, or a folder of flow images')
+        'source of its features; clips, stride and rate are those of that config',
+    )
+    parser.add_argument(
+        '--flow', metavar='METHOD', help='optical flow: tvl1, raft, dis, or a folder of flow images'
+    )
     parser.add_argument('--flow-weights', metavar='FILE', help="RAFT's (default: torchvision's)")
     parser.add_argument('--clip-len', type=int, help='frames of a clip (16)')
     parser.add_argument('--stride', type=int, help='frames between clips (4)')
     parser.add_argument(
-        '--frames-per-clip', type=int,
+        '--frames-per-clip',
+        type=int,
         help='frames of a clip the recognizer sees, spread evenly (default: the number it is '
-        'built for, else all)')
+        'built for, else all)',
+    )
     parser.add_argument('--fps', type=float, help='resample to this frame rate (default: no)')
     parser.add_argument('--batch-size', type=int, default=8, help='clips at once (8)')
     parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
     parser.add_argument('--overwrite', action='store_true', help='make complete ones again')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='overrides of the config, e.g. model.backbone.num_segments=16')
     parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
-        help='share the videos out to the processes it started (torchrun: automatic)')
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='overrides of the config, e.g. model.backbone.num_segments=16',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='share the videos out to the processes it started (torchrun: automatic)',
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.checkpoint is None and not (args.random_weights or args.extractor_weights):
         parser.error('give --checkpoint, or --random-weights to try it out without one')
-    given = [name for name in ('checkpoint', 'random_weights', 'clip_len', 'stride', 'fps',
-                               'frames_per_clip', 'cfg_options') if getattr(args, name)]
+    given = [
+        name
+        for name in (
+            'checkpoint',
+            'random_weights',
+            'clip_len',
+            'stride',
+            'fps',
+            'frames_per_clip',
+            'cfg_options',
+        )
+        if getattr(args, name)
+    ]
     if args.extractor_weights and given:
         parser.error(f'--extractor-weights leaves --{given[0].replace("_", "-")} to the config')
     return args
@@ -70,13 +100,25 @@ def make_extractor(args, device: str):
 
     if args.extractor_weights:
         return recipe_extractor(
-            read_recipe(args.config), args.extractor_weights, flow=args.flow,
-            flow_weights=args.flow_weights, device=device, batch_size=args.batch_size)
+            read_recipe(args.config),
+            args.extractor_weights,
+            flow=args.flow,
+            flow_weights=args.flow_weights,
+            device=device,
+            batch_size=args.batch_size,
+        )
     return FeatureExtractor.from_config(
-        args.config, args.checkpoint, clip_len=args.clip_len or 16, stride=args.stride or 4,
-        flow=args.flow and open_flow(args.flow, args.flow_weights, device), fps=args.fps,
-        frames_per_clip=args.frames_per_clip, batch_size=args.batch_size, device=device,
-        cfg_options=args.cfg_options)
+        args.config,
+        args.checkpoint,
+        clip_len=args.clip_len or 16,
+        stride=args.stride or 4,
+        flow=args.flow and open_flow(args.flow, args.flow_weights, device),
+        fps=args.fps,
+        frames_per_clip=args.frames_per_clip,
+        batch_size=args.batch_size,
+        device=device,
+        cfg_options=args.cfg_options,
+    )
 
 
 def run(args) -> int:
@@ -99,14 +141,17 @@ def run(args) -> int:
     videos = found[rank::world_size]
     extractor = make_extractor(args, device)
     failed = extract_videos(
-        extractor, videos, Path(args.out), overwrite=args.overwrite, show_progress=rank == 0)
+        extractor, videos, Path(args.out), overwrite=args.overwrite, show_progress=rank == 0
+    )
     if rank == 0:
         for reason in clashes.values():
             print(f'left out: {reason}', file=sys.stderr)
         failed += clashes
     if failed:
-        print(f'{len(failed)} of {len(videos) + len(clashes)} videos failed: {", ".join(failed)}',
-              file=sys.stderr)
+        print(
+            f'{len(failed)} of {len(videos) + len(clashes)} videos failed: {", ".join(failed)}',
+            file=sys.stderr,
+        )
     wait_for_all(launcher)
     return int(bool(failed))
 
@@ -114,6 +159,7 @@ def run(args) -> int:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'extract_features', args)
 
 

@@ -12,6 +12,7 @@ Examples::
     python tools/infer.py features/ my_config.py model.onnx --fps 30 --format csv srt --out out
     python tools/infer.py videos/ my_config.py m.pth --score-thr thresholds.json --page --out out
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -27,32 +28,50 @@ def parse_args(argv=None):
     from mmengine.config import DictAction  # without torch, so -h stays quick
 
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('input', help='a video, a feature file, a folder of either, or a .txt list')
     parser.add_argument('config', help='config of the localizer: a file, or a name of this package')
     parser.add_argument('checkpoint', help='its weights, or an exported .onnx')
     parser.add_argument('--out', default='out', help='folder for the results (out)')
     parser.add_argument(
-        '--extractor-weights', nargs='+', metavar='FILE',
+        '--extractor-weights',
+        nargs='+',
+        metavar='FILE',
         help='weights, as published, of the networks that the config names as the source of its '
-        'features, e.g. rgb_imagenet.pt flow_imagenet.pt')
+        'features, e.g. rgb_imagenet.pt flow_imagenet.pt',
+    )
     parser.add_argument(
-        '--flow', metavar='METHOD',
+        '--flow',
+        metavar='METHOD',
         help='optical flow for networks that take it: tvl1, raft, dis, or a folder of flow images '
-        '(default: as the config says)')
+        '(default: as the config says)',
+    )
     parser.add_argument('--flow-weights', metavar='FILE', help="RAFT's (default: torchvision's)")
     parser.add_argument(
-        '--recognizer', nargs='+', metavar=('CONFIG', 'CKPT'),
+        '--recognizer',
+        nargs='+',
+        metavar=('CONFIG', 'CKPT'),
         help='what makes features of videos: a config (file or mmaction::recognition/...) and its '
-        'weights; without weights they are random')
+        'weights; without weights they are random',
+    )
     parser.add_argument('--fps', type=float, help='frame rate that the features stand for')
     _add_results(parser)
     parser.add_argument('--batch-size', type=int, default=1, help='videos at once (1)')
-    parser.add_argument('--clip-batch-size', type=int, default=8,
-                        help='clips that go through the recognizer at once (8)')
+    parser.add_argument(
+        '--clip-batch-size',
+        type=int,
+        default=8,
+        help='clips that go through the recognizer at once (8)',
+    )
     parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help="overrides of the localizer's config")
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help="overrides of the localizer's config",
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     args = parser.parse_args(argv)
     if args.recognizer and len(args.recognizer) > 2:
@@ -69,26 +88,50 @@ def parse_args(argv=None):
 
 
 def _add_results(parser) -> None:
-    parser.add_argument('--score-thr', default=0., metavar='SCORE', help='least score (0: all), or '
-                        'a file with that of each class, which report.py --thresholds writes')
+    parser.add_argument(
+        '--score-thr',
+        default=0.0,
+        metavar='SCORE',
+        help='least score (0: all), or '
+        'a file with that of each class, which report.py --thresholds writes',
+    )
     parser.add_argument('--top-k', type=int, help='most segments of a video (default: all)')
     parser.add_argument('--classes', nargs='+', metavar='NAME', help='only these classes')
-    parser.add_argument('--format', nargs='+', choices=FORMATS, default=[],
-                        help='formats to write beside ActivityNet json')
-    parser.add_argument('--frame-rate', type=float,
-                        help="label-studio: the labelling configuration's frameRate")
-    parser.add_argument('--existing', choices=('merge', 'replace', 'error'), default='merge',
-                        help='predictions of other videos that OUT holds already are kept (merge, '
-                        'the default), dropped, or stop the run')
+    parser.add_argument(
+        '--format',
+        nargs='+',
+        choices=FORMATS,
+        default=[],
+        help='formats to write beside ActivityNet json',
+    )
+    parser.add_argument(
+        '--frame-rate', type=float, help="label-studio: the labelling configuration's frameRate"
+    )
+    parser.add_argument(
+        '--existing',
+        choices=('merge', 'replace', 'error'),
+        default='merge',
+        help='predictions of other videos that OUT holds already are kept (merge, '
+        'the default), dropped, or stop the run',
+    )
     parser.add_argument('--timeline', action='store_true', help='draw VIDEO.png')
-    parser.add_argument('--clip', action='store_true',
-                        help='write VIDEO.preview.mp4, with the current actions on its frames')
-    parser.add_argument('--page', action='store_true', help='write player.html: the videos, '
-                        'linked, above timelines of what was found')
+    parser.add_argument(
+        '--clip',
+        action='store_true',
+        help='write VIDEO.preview.mp4, with the current actions on its frames',
+    )
+    parser.add_argument(
+        '--page',
+        action='store_true',
+        help='write player.html: the videos, linked, above timelines of what was found',
+    )
     parser.add_argument('--annotations', metavar='FILE', help='ground truth for --page, json')
-    parser.add_argument('--draw-score-thr', type=float, default=0.3,
-                        help='least score of what --timeline and --clip show, and --page at first '
-                        '(0.3)')
+    parser.add_argument(
+        '--draw-score-thr',
+        type=float,
+        default=0.3,
+        help='least score of what --timeline and --clip show, and --page at first (0.3)',
+    )
 
 
 def run(args) -> int:
@@ -96,26 +139,59 @@ def run(args) -> int:
     from tmx_plugin.apis.page import write_inference_page
     from tmx_plugin.engine.settings.options import COUNT, RATE, SHARE, check_options
 
-    check_options(args, batch_size=COUNT, clip_batch_size=COUNT, top_k=COUNT, fps=RATE,
-                  frame_rate=RATE, draw_score_thr=SHARE)
+    check_options(
+        args,
+        batch_size=COUNT,
+        clip_batch_size=COUNT,
+        top_k=COUNT,
+        fps=RATE,
+        frame_rate=RATE,
+        draw_score_thr=SHARE,
+    )
 
     recognizer, weights = (*(args.recognizer or ()), None, None)[:2]
     inferencer = TALInferencer(
-        args.config, args.checkpoint, args.device, recognizer=recognizer,
-        recognizer_weights=weights, extractor_weights=args.extractor_weights, flow=args.flow,
-        flow_weights=args.flow_weights, fps=args.fps, cfg_options=args.cfg_options,
-        clip_batch_size=args.clip_batch_size)
+        args.config,
+        args.checkpoint,
+        args.device,
+        recognizer=recognizer,
+        recognizer_weights=weights,
+        extractor_weights=args.extractor_weights,
+        flow=args.flow,
+        flow_weights=args.flow_weights,
+        fps=args.fps,
+        cfg_options=args.cfg_options,
+        clip_batch_size=args.clip_batch_size,
+    )
     result = inferencer(
-        args.input, batch_size=args.batch_size, skip_broken=True, score_thr=args.score_thr,
-        top_k=args.top_k, only=args.classes, timeline=args.timeline, clip=args.clip,
-        vis_out_dir=args.out, vis_score_thr=args.draw_score_thr, out_dir=args.out,
-        formats=args.format, existing=args.existing, frame_rate=args.frame_rate)
+        args.input,
+        batch_size=args.batch_size,
+        skip_broken=True,
+        score_thr=args.score_thr,
+        top_k=args.top_k,
+        only=args.classes,
+        timeline=args.timeline,
+        clip=args.clip,
+        vis_out_dir=args.out,
+        vis_score_thr=args.draw_score_thr,
+        out_dir=args.out,
+        formats=args.format,
+        existing=args.existing,
+        frame_rate=args.frame_rate,
+    )
     if args.page:
-        write_inference_page(result['predictions'], inferencer.classes, args.out,
-                             annotations=args.annotations, score_thr=args.draw_score_thr)
+        write_inference_page(
+            result['predictions'],
+            inferencer.classes,
+            args.out,
+            annotations=args.annotations,
+            score_thr=args.draw_score_thr,
+        )
     for each in result['predictions']:
-        best = ', '.join('{label} {segment[0]:.1f}-{segment[1]:.1f} s ({score:.2f})'.format(**found)
-                         for found in each['actions'][:3])
+        best = ', '.join(
+            '{label} {segment[0]:.1f}-{segment[1]:.1f} s ({score:.2f})'.format(**found)
+            for found in each['actions'][:3]
+        )
         print(f'{each["video"]}: {len(each["actions"])} segments{": " if best else ""}{best}')
     for name, reason in result['failed'].items():
         print(f'{name}: FAILED: {reason}', file=sys.stderr)
@@ -126,6 +202,7 @@ def run(args) -> int:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'infer', args)
 
 

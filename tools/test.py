@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Test a checkpoint, ours or a released one: the mAP table, and predictions if asked for."""
+
 import argparse
 import sys
 from pathlib import Path
@@ -13,8 +14,9 @@ def parse_args(argv=None):
     from mmengine.config import DictAction  # without torch, so -h stays quick
 
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog='torchrun is detected automatically; without a GPU its '
-        'processes talk over gloo.')
+        description=__doc__,
+        epilog='torchrun is detected automatically; without a GPU its processes talk over gloo.',
+    )
     parser.add_argument('config', help='config file, or the name of one of this package')
     parser.add_argument('checkpoint_file', nargs='?', metavar='checkpoint', help='checkpoint file')
     parser.add_argument('--checkpoint', help='the same, as an option')
@@ -25,16 +27,23 @@ def parse_args(argv=None):
     parser.add_argument('--interval', type=int, default=1, help='a picture of every n-th video')
     parser.add_argument('--wait-time', type=float, default=2, help='seconds to show a picture')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='overrides of the config, e.g. model.test_cfg.sigma=0.4')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU where there is '
-                        'one, else cpu)')
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='overrides of the config, e.g. model.test_cfg.sigma=0.4',
+    )
     parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
-        help='what started the processes')
+        '--device', help='cpu, cuda, cuda:1, mps (default: a GPU where there is one, else cpu)'
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes',
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
-                        help=argparse.SUPPRESS)
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     given = [path for path in (args.checkpoint_file, args.checkpoint) if path]
     if len(set(given)) != 1:
@@ -49,8 +58,12 @@ def merge_args(cfg, args) -> None:
     """Apply the options that concern testing to the config."""
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(
-            enable=True, show=args.show, wait_time=args.wait_time, out_dir=args.show_dir,
-            interval=args.interval)
+            enable=True,
+            show=args.show,
+            wait_time=args.wait_time,
+            out_dir=args.show_dir,
+            interval=args.interval,
+        )
     if args.dump:
         evaluators = cfg.test_evaluator
         evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
@@ -74,6 +87,7 @@ def run(args) -> None:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'test', args)
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train a localizer: MMAction2's options, under torchrun, mim or plain python."""
+
 import argparse
 import sys
 from pathlib import Path
@@ -13,37 +14,57 @@ def parse_args(argv=None):
     from mmengine.config import DictAction  # without torch, so -h stays quick
 
     parser = argparse.ArgumentParser(
-        description=__doc__, epilog='torchrun is detected automatically; without a GPU its '
-        'processes talk over gloo.')
+        description=__doc__,
+        epilog='torchrun is detected automatically; without a GPU its processes talk over gloo.',
+    )
     parser.add_argument('config', help='config file, or the name of one of this package')
     parser.add_argument(
-        '--work-dir', help='folder for logs and checkpoints (work_dirs/CONFIG_NAME)')
+        '--work-dir', help='folder for logs and checkpoints (work_dirs/CONFIG_NAME)'
+    )
     parser.add_argument(
-        '--resume', nargs='?', const='last', metavar='CHECKPOINT',
+        '--resume',
+        nargs='?',
+        const='last',
+        metavar='CHECKPOINT',
         help='resume from this checkpoint, or without a value from the newest whole one in the '
-        'work directory; "auto" starts anew where there is none')
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision: float16 on '
-                        'a GPU, bfloat16 on a CPU')
+        'work directory; "auto" starts anew where there is none',
+    )
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='automatic mixed precision: float16 on a GPU, bfloat16 on a CPU',
+    )
     parser.add_argument('--no-validate', action='store_true', help='train without validation')
     parser.add_argument(
-        '--auto-scale-lr', action='store_true',
-        help='scale the learning rate by the real over the original batch size')
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate by the real over the original batch size',
+    )
     parser.add_argument('--seed', type=int, help='random seed')
     parser.add_argument(
-        '--diff-rank-seed', action='store_true', help='a different seed in each process')
+        '--diff-rank-seed', action='store_true', help='a different seed in each process'
+    )
     parser.add_argument(
-        '--deterministic', action='store_true', help='deterministic algorithms on a GPU')
+        '--deterministic', action='store_true', help='deterministic algorithms on a GPU'
+    )
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-        help='overrides of the config, e.g. optim_wrapper.optimizer.lr=1e-3')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU where there is '
-                        'one, else cpu)')
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='overrides of the config, e.g. optim_wrapper.optimizer.lr=1e-3',
+    )
     parser.add_argument(
-        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
-        help='what started the processes')
+        '--device', help='cpu, cuda, cuda:1, mps (default: a GPU where there is one, else cpu)'
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='what started the processes',
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
-                        help=argparse.SUPPRESS)
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
 
@@ -83,6 +104,7 @@ def run(args) -> None:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'train', args)
 
 

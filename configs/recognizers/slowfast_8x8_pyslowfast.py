@@ -2,8 +2,13 @@
 short_side, crop_size = 256, 256
 
 pathway = dict(
-    type='resnet3d', depth=50, pretrained=None, dilations=(1, 1, 1, 1), conv1_stride_t=1,
-    pool1_stride_t=1)
+    type='resnet3d',
+    depth=50,
+    pretrained=None,
+    dilations=(1, 1, 1, 1),
+    conv1_stride_t=1,
+    pool1_stride_t=1,
+)
 model = dict(
     type='Recognizer3D',
     backbone=dict(
@@ -12,13 +17,20 @@ model = dict(
         speed_ratio=4,
         channel_ratio=8,
         slow_pathway=dict(
-            lateral=True, lateral_norm=True, fusion_kernel=7, conv1_kernel=(1, 7, 7),
-            inflate=(0, 0, 1, 1), **pathway),
-        fast_pathway=dict(lateral=False, base_channels=8, conv1_kernel=(5, 7, 7), **pathway)),
+            lateral=True,
+            lateral_norm=True,
+            fusion_kernel=7,
+            conv1_kernel=(1, 7, 7),
+            inflate=(0, 0, 1, 1),
+            **pathway,
+        ),
+        fast_pathway=dict(lateral=False, base_channels=8, conv1_kernel=(5, 7, 7), **pathway),
+    ),
     # 0.45 and 0.225 of [0, 1], all channels
     data_preprocessor=dict(
-        type='ActionDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3,
-        format_shape='NCTHW'))
+        type='ActionDataPreprocessor', mean=[114.75] * 3, std=[57.375] * 3, format_shape='NCTHW'
+    ),
+)
 
 test_pipeline = [
     dict(type='DecordInit'),

@@ -7,4 +7,5 @@ model = dict(data_preprocessor=dict(to_rgb=True))
 
 public_weights = dict(
     files=['the .pyth file of SlowFast'],
-    page='https://github.com/epic-kitchens/epic-kitchens-slowfast')
+    page='https://github.com/epic-kitchens/epic-kitchens-slowfast',
+)

@@ -1,7 +1,9 @@
 # Your own data; docs/own_data.md says step by step how to get there.
 _base_ = [
-    '../_base_/models/temporal_maxer.py', '../_base_/datasets/feature_dataloaders.py',
-    '../_base_/schedules/adamw_35e.py', '../_base_/default_runtime.py'
+    '../_base_/models/temporal_maxer.py',
+    '../_base_/datasets/feature_dataloaders.py',
+    '../_base_/schedules/adamw_35e.py',
+    '../_base_/default_runtime.py',
 ]
 
 # ---- fill in --------------------------------------------------------------------------------
@@ -16,18 +18,27 @@ feature_suffix = '.npy'  # or '.npz', '.pt', '.csv', '.h5'
 max_seq_len = 2304  # longest piece of a video in training, grid steps
 
 dataset = dict(
-    type='TALDataset', data_root=data_root, ann_file='annotations/custom.json',
-    class_file='annotations/classes.txt', data_prefix=dict(feats='features'),
-    feature_suffix=feature_suffix, feature_stride=feature_stride, offset_frames=offset_frames,
-    fps=fps)
-train_dataloader = dict(dataset=dict(
-    **dataset,
-    pipeline=[
-        dict(type='LoadFeatures'),
-        dict(type='SegmentsToGrid'),
-        dict(type='RandomTruncation', max_seq_len=max_seq_len, trunc_thresh=0.5),
-        dict(type='PackTALInputs'),
-    ]))
+    type='TALDataset',
+    data_root=data_root,
+    ann_file='annotations/custom.json',
+    class_file='annotations/classes.txt',
+    data_prefix=dict(feats='features'),
+    feature_suffix=feature_suffix,
+    feature_stride=feature_stride,
+    offset_frames=offset_frames,
+    fps=fps,
+)
+train_dataloader = dict(
+    dataset=dict(
+        **dataset,
+        pipeline=[
+            dict(type='LoadFeatures'),
+            dict(type='SegmentsToGrid'),
+            dict(type='RandomTruncation', max_seq_len=max_seq_len, trunc_thresh=0.5),
+            dict(type='PackTALInputs'),
+        ],
+    )
+)
 val_dataloader = dict(dataset=dataset)
 test_dataloader = val_dataloader
 
@@ -35,7 +46,8 @@ model = dict(
     # Pads to the longer of two; the levels' LayerNorm does not look at the padding.
     data_preprocessor=dict(pad_to=None),
     neck=dict(in_channels=in_channels),
-    head=dict(num_classes=num_classes))
+    head=dict(num_classes=num_classes),
+)
 train_cfg = dict(val_begin=1, val_interval=5)
 # The average over the last 100 steps, not 1000 as in the published recipe: small data, few steps.
 default_hooks = dict(ema=dict(momentum=0.01))

@@ -4,9 +4,16 @@
 _base_ = ['./hapt_inertial.py']
 
 dataset = dict(
-    _delete_=True, type='TALDataset', data_root='data/gtea', ann_file='annotations/split_1.json',
-    class_file='annotations/classes.txt', data_prefix=dict(feats='features/split_1'),
-    feature_stride=1, offset_frames=0.5, fps=15)
+    _delete_=True,
+    type='TALDataset',
+    data_root='data/gtea',
+    ann_file='annotations/split_1.json',
+    class_file='annotations/classes.txt',
+    data_prefix=dict(feats='features/split_1'),
+    feature_stride=1,
+    offset_frames=0.5,
+    fps=15,
+)
 train_dataloader = dict(
     dataset=dict(
         **dataset,
@@ -16,27 +23,40 @@ train_dataloader = dict(
             dict(type='SegmentsToGrid'),
             dict(type='RandomTruncation', max_seq_len=2304, trunc_thresh=0.3),
             dict(type='PackTALInputs'),
-        ]))
+        ],
+    )
+)
 val_dataloader = dict(
     dataset=dict(
         **dataset,
         subset='validation',
         pipeline=[dict(type='LoadFeatures'), dict(type='PackTALInputs')],
-        test_mode=True))
+        test_mode=True,
+    )
+)
 test_dataloader = val_dataloader
 
 model = dict(
-    data_preprocessor=dict(pad_to=None),
-    neck=dict(in_channels=128),
-    head=dict(num_classes=10))
+    data_preprocessor=dict(pad_to=None), neck=dict(in_channels=128), head=dict(num_classes=10)
+)
 
 param_scheduler = [
     dict(
-        type='LinearLR', start_factor=1e-12, by_epoch=True, begin=0, end=5,
-        convert_to_iter_based=True),
+        type='LinearLR',
+        start_factor=1e-12,
+        by_epoch=True,
+        begin=0,
+        end=5,
+        convert_to_iter_based=True,
+    ),
     dict(
-        type='CosineAnnealingLR', eta_min=1e-8, by_epoch=True, begin=5, end=40,
-        convert_to_iter_based=True)
+        type='CosineAnnealingLR',
+        eta_min=1e-8,
+        by_epoch=True,
+        begin=5,
+        end=40,
+        convert_to_iter_based=True,
+    ),
 ]
 train_cfg = dict(max_epochs=40, val_begin=40, val_interval=10)
 
@@ -44,7 +64,10 @@ cross_validation = dict(
     splits=[1, 2, 3, 4],
     settings={
         f'{name}_dataloader.dataset.{key}': value
-        for name in ('train', 'val', 'test') for key, value in (
+        for name in ('train', 'val', 'test')
+        for key, value in (
             ('ann_file', 'annotations/split_{split}.json'),
-            ('data_prefix.feats', 'features/split_{split}'))
-    })
+            ('data_prefix.feats', 'features/split_{split}'),
+        )
+    },
+)

@@ -9,7 +9,10 @@ test_dataloader = val_dataloader
 model = dict(neck=dict(in_channels=30))
 cross_validation = dict(
     settings=dict(
-        _delete_=True, **{
+        _delete_=True,
+        **{
             f'{name}_dataloader.dataset.ann_file': 'annotations/split_{split}.json'
             for name in ('train', 'val', 'test')
-        }))
+        },
+    )
+)

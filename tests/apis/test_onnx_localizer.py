@@ -19,13 +19,29 @@ NORMS = dict(LN=dict(type='LN', eps=1e-6), GN=dict(type='GN', num_groups=4, affi
 
 
 def make_config(norm='LN', **test_cfg):
-    return Config(dict(model=dict(
-        type='TemporalMaxer',
-        neck=dict(type='TemporalMaxerNeck', in_channels=12, out_channels=16, num_levels=4,
-                  norm_cfg=NORMS[norm]),
-        head=dict(type='TemporalMaxerHead', num_classes=3, in_channels=16, feat_channels=16,
-                  prior_prob=0.2, regression_ranges=[(0, 4), (4, 8), (8, 16), (16, 1000)]),
-        test_cfg=dict(max_seg_num=50, **test_cfg))))
+    return Config(
+        dict(
+            model=dict(
+                type='TemporalMaxer',
+                neck=dict(
+                    type='TemporalMaxerNeck',
+                    in_channels=12,
+                    out_channels=16,
+                    num_levels=4,
+                    norm_cfg=NORMS[norm],
+                ),
+                head=dict(
+                    type='TemporalMaxerHead',
+                    num_classes=3,
+                    in_channels=16,
+                    feat_channels=16,
+                    prior_prob=0.2,
+                    regression_ranges=[(0, 4), (4, 8), (8, 16), (16, 1000)],
+                ),
+                test_cfg=dict(max_seg_num=50, **test_cfg),
+            )
+        )
+    )
 
 
 def make_model(cfg):
@@ -52,7 +68,8 @@ def test_any_batch_and_length(exported, batch, length):
     masks = torch.arange(length) < torch.randint(1, length + 1, (batch, 1))
     features = torch.randn(batch, 12, length) * masks[:, None]
     logits, segments, valid = ort.InferenceSession(str(path)).run(
-        None, dict(features=features.numpy(), masks=masks.numpy()))
+        None, dict(features=features.numpy(), masks=masks.numpy())
+    )
     with torch.no_grad():
         cls, _, level_masks = model(features, masks=masks)
     expected = torch.cat(cls, -1).transpose(1, 2)
@@ -66,26 +83,35 @@ def test_same_segments_as_the_model(exported):
     localizer = OnnxLocalizer(cfg, path)
     assert localizer.dataset_meta == dict(classes=('a', 'b', 'c'))
     meta = dict(duration=80.0, fps=5.0, feature_stride=4, offset_frames=8)
-    data = [dict(inputs=[torch.randn(length, 12, generator=torch.Generator().manual_seed(length))
-                         for length in (90, 33)],
-                 data_samples=[ActionDataSample(metainfo=meta) for _ in range(2)])
-            for _ in range(2)]
+    data = [
+        dict(
+            inputs=[
+                torch.randn(length, 12, generator=torch.Generator().manual_seed(length))
+                for length in (90, 33)
+            ],
+            data_samples=[ActionDataSample(metainfo=meta) for _ in range(2)],
+        )
+        for _ in range(2)
+    ]
     with torch.no_grad():
         expected = model.test_step(data[0])
     for found, want in zip(localizer.test_step(data[1]), expected):
         assert len(want.pred_instances) == 50
         for key in ('segments', 'scores'):
-            torch.testing.assert_close(found.pred_instances[key], want.pred_instances[key],
-                                       atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(
+                found.pred_instances[key], want.pred_instances[key], atol=1e-4, rtol=1e-4
+            )
 
 
 def test_candidates_of_each_level(tmp_path):
     cfg = make_config(per_level=True)
     export_onnx(make_model(cfg), tmp_path / 'm.onnx')
-    sample = ActionDataSample(metainfo=dict(duration=9., fps=5., feature_stride=4,
-                                            offset_frames=8))
+    sample = ActionDataSample(
+        metainfo=dict(duration=9.0, fps=5.0, feature_stride=4, offset_frames=8)
+    )
     found = OnnxLocalizer(cfg, tmp_path / 'm.onnx').test_step(
-        dict(inputs=[torch.randn(11, 12)], data_samples=[sample]))
+        dict(inputs=[torch.randn(11, 12)], data_samples=[sample])
+    )
     assert len(found[0].pred_instances)
 
 
@@ -97,12 +123,15 @@ def test_padded_in_testing_as_the_model(tmp_path):
     meta = dict(duration=80.0, fps=5.0, feature_stride=4, offset_frames=8)
     features = [torch.randn(length, 12) for length in (90, 33)]
     expected, found = (
-        localizer.test_step(dict(inputs=features, data_samples=[
-            ActionDataSample(metainfo=meta) for _ in features]))
-        for localizer in (model.requires_grad_(False), OnnxLocalizer(cfg, tmp_path / 'm.onnx')))
+        localizer.test_step(
+            dict(inputs=features, data_samples=[ActionDataSample(metainfo=meta) for _ in features])
+        )
+        for localizer in (model.requires_grad_(False), OnnxLocalizer(cfg, tmp_path / 'm.onnx'))
+    )
     for want, got in zip(expected, found):
-        torch.testing.assert_close(got.pred_instances.segments, want.pred_instances.segments,
-                                   atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            got.pred_instances.segments, want.pred_instances.segments, atol=1e-4, rtol=1e-4
+        )
 
 
 def test_graph_that_differs_is_not_written(tmp_path, monkeypatch):
@@ -123,8 +152,7 @@ def test_what_cannot_be_run(tmp_path, monkeypatch):
     (tmp_path / 'damaged.onnx').write_text('no graph')
     with pytest.raises(ValueError, match='damaged.onnx: not readable as an ONNX graph'):
         OnnxLocalizer(make_config(), tmp_path / 'damaged.onnx')
-    torch.onnx.export(torch.nn.ReLU(), (torch.ones(2), ), str(tmp_path / 'relu.onnx'),
-                      dynamo=False)
+    torch.onnx.export(torch.nn.ReLU(), (torch.ones(2),), str(tmp_path / 'relu.onnx'), dynamo=False)
     with pytest.raises(ValueError, match='expected the inputs and outputs'):
         OnnxLocalizer(make_config(), tmp_path / 'relu.onnx')
     monkeypatch.setitem(sys.modules, 'onnx', None)

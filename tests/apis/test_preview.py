@@ -5,14 +5,17 @@ import pytest
 
 from tmx_plugin.apis.preview import current_actions, write_preview
 
-ACTIONS = [dict(label='early', score=0.4, segment=[0.0, 1.0]),
-           dict(label='long', score=0.9, segment=[0.5, 2.0])]
+ACTIONS = [
+    dict(label='early', score=0.4, segment=[0.0, 1.0]),
+    dict(label='long', score=0.9, segment=[0.5, 2.0]),
+]
 
 
 @pytest.fixture
 def video(tmp_path):
-    writer = cv2.VideoWriter(str(tmp_path / 'v.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 10,
-                             (160, 120))
+    writer = cv2.VideoWriter(
+        str(tmp_path / 'v.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 10, (160, 120)
+    )
     for _ in range(40):
         writer.write(np.full((120, 160, 3), 120, dtype=np.uint8))
     writer.release()
@@ -52,7 +55,8 @@ def test_failure_leaves_no_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ['v.mp4']
 
 
-@pytest.mark.parametrize('second, expected', [(0, ['early']), (0.5, ['early', 'long']),
-                                              (1.0, ['long']), (2.0, [])])
+@pytest.mark.parametrize(
+    'second, expected', [(0, ['early']), (0.5, ['early', 'long']), (1.0, ['long']), (2.0, [])]
+)
 def test_actions_of_a_moment(second, expected):
     assert [each['label'] for each in current_actions(ACTIONS, second)] == expected

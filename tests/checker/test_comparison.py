@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each fault that makes features differ from published ones is made, and named."""
+
 import csv
 import importlib.util
 from fractions import Fraction
@@ -46,7 +47,7 @@ def test_the_same_features_are_the_same(reference):
     assert [stream.name for stream in comparison.streams] == ['rgb', 'flow']
     for stream in comparison.streams:
         assert (stream.lag, stream.ratio, stream.matched) == (0, 1, stream.name)
-        assert stream.median > 0.99 and stream.correlation.shape == (1024, )
+        assert stream.median > 0.99 and stream.correlation.shape == (1024,)
 
 
 def test_swapped_streams(reference):
@@ -56,7 +57,7 @@ def test_swapped_streams(reference):
 
 
 def test_half_a_clip_late(reference):
-    own = changed(reference, lambda x: np.concatenate([x[:1], x[:1], x])[:len(x)])
+    own = changed(reference, lambda x: np.concatenate([x[:1], x[:1], x])[: len(x)])
     comparison = compare_features(own, reference, stride=4, clip_len=16)
     assert faults(comparison) == [('offset', 'rgb'), ('offset', 'flow')]
     assert comparison.streams[0].lag == 2
@@ -106,25 +107,29 @@ def test_bgr_frames_and_another_flow():
     for module in backbone.modules():
         if isinstance(module, torch.nn.BatchNorm3d):
             module.weight.uniform_(0.5, 1.5)
-            module.bias.uniform_(-.1, .1)
+            module.bias.uniform_(-0.1, 0.1)
     rng = np.random.default_rng(0)
     # As in real pictures, the colours of a pixel are much alike.
     grey, colors = (rng.uniform(0, 255, (1, count, 60, 2, 2)) for count in (1, 3))
     base = torch.from_numpy((0.7 * grey + 0.3 * colors).astype('f4'))
     frames = torch.nn.functional.interpolate(base, size=(120, 32, 32), mode='trilinear')
-    rgb, bgr = (np.concatenate([extractor(video[:, :, i:i + 8]) for i in range(0, 110, 2)])
-                for video in (frames, frames.flip(1)))
+    rgb, bgr = (
+        np.concatenate([extractor(video[:, :, i : i + 8]) for i in range(0, 110, 2)])
+        for video in (frames, frames.flip(1))
+    )
     flow = smooth(len(rgb), 1024)
-    comparison = compare_features(dict(a=np.concatenate([bgr, flow], axis=1)),
-                                  dict(a=np.concatenate([rgb, flow], axis=1)))
+    comparison = compare_features(
+        dict(a=np.concatenate([bgr, flow], axis=1)), dict(a=np.concatenate([rgb, flow], axis=1))
+    )
     stream = comparison.streams[0]
     assert 0.3 < stream.median < 0.98
     assert ('values', 'rgb') in faults(comparison) and len(comparison.findings) <= 3
     found = next(each for each in comparison.findings if each.check == 'values')
     assert 'BGR for RGB' in found.message and 'while flow agrees' in found.message
     noisy = flow + 0.5 * smooth(len(rgb), 1024, 5)
-    comparison = compare_features(dict(a=np.concatenate([rgb, noisy], axis=1)),
-                                  dict(a=np.concatenate([rgb, flow], axis=1)))
+    comparison = compare_features(
+        dict(a=np.concatenate([rgb, noisy], axis=1)), dict(a=np.concatenate([rgb, flow], axis=1))
+    )
     assert 'another algorithm' in comparison.findings[0].message
 
 
@@ -147,8 +152,9 @@ def test_what_cannot_be_compared_is_refused(reference):
 
 
 def test_tool_compares_two_folders(reference, tmp_path, repo, capsys):
-    spec = importlib.util.spec_from_file_location('tool_check_dataset',
-                                                  repo / 'tools/data/check_dataset.py')
+    spec = importlib.util.spec_from_file_location(
+        'tool_check_dataset', repo / 'tools/data/check_dataset.py'
+    )
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     info = dict(stride=4, clip_len=16)
@@ -159,8 +165,18 @@ def test_tool_compares_two_folders(reference, tmp_path, repo, capsys):
     assert tool.main([str(tmp_path / 'own'), '--against', str(tmp_path / 'same')]) == 0
     assert 'The features are the same' in capsys.readouterr().out
     table = tmp_path / 'channels.csv'
-    assert tool.main([str(tmp_path / 'own'), '--against', str(tmp_path / 'late'),
-                      '--per-channel', str(table)]) == 1
+    assert (
+        tool.main(
+            [
+                str(tmp_path / 'own'),
+                '--against',
+                str(tmp_path / 'late'),
+                '--per-channel',
+                str(table),
+            ]
+        )
+        == 1
+    )
     out = ' '.join(capsys.readouterr().out.split())
     assert 'rgb: 2 grid step(s) late, 8 frames, half a clip' in out
     rows = list(csv.DictReader(table.open()))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command ``tmx`` as a user starts it: in processes of its own, from any folder."""
+
 import os
 import re
 import subprocess
@@ -13,11 +14,17 @@ from tmx_plugin.cli.commands import COMMANDS, ROOT
 @pytest.fixture
 def tmx(repo, tmp_path):
     """Runs the command of the source tree in an empty folder."""
+
     def run(*arguments, python_options=()):
         return subprocess.run(
             [sys.executable, *python_options, str(repo / 'tmx_start.py'), *arguments],
-            cwd=tmp_path, capture_output=True, text=True, timeout=300,
-            env={**os.environ, 'OMP_NUM_THREADS': '1', 'COLUMNS': '100'})
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, 'OMP_NUM_THREADS': '1', 'COLUMNS': '100'},
+        )
+
     return run
 
 
@@ -33,6 +40,7 @@ def test_help_lists_all_commands_without_torch(tmx):
 
 def test_version(tmx):
     from tmx_plugin.version import __version__
+
     assert tmx('--version').stdout == f'tmx {__version__}\n'
 
 
@@ -72,9 +80,23 @@ def test_a_tool_runs_with_its_options_and_a_config_by_name(tmx):
 @pytest.mark.slow
 def test_the_same_as_a_module(repo, tmp_path):
     result = subprocess.run(
-        [sys.executable, '-m', 'tmx_plugin', 'synthetic', 'data', '--num-train', '1',
-         '--num-val', '1'], cwd=tmp_path, capture_output=True, text=True, timeout=300,
-        env={**os.environ, 'PYTHONPATH': str(repo)})
+        [
+            sys.executable,
+            '-m',
+            'tmx_plugin',
+            'synthetic',
+            'data',
+            '--num-train',
+            '1',
+            '--num-val',
+            '1',
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, 'PYTHONPATH': str(repo)},
+    )
     assert result.returncode == 0, result.stderr
     assert (tmp_path / 'data/annotations/synthetic.json').is_file()
 
@@ -84,7 +106,12 @@ def test_checks_to_paste(tmx):
     result = tmx('checks')
     assert result.returncode == 0, result.stdout + result.stderr
     assert [line for line in result.stdout.splitlines() if not line.startswith(' ')] == [
-        'versions', 'devices', 'features', 'package', 'problems']
+        'versions',
+        'devices',
+        'features',
+        'package',
+        'problems',
+    ]
     for name in ('python', 'torch', 'numpy', 'mmengine', 'mmcv', 'mmaction2'):
         assert re.search(rf'^  {name} .*\d\.\d.*\(supported: >= [\d.]+', result.stdout, re.M), name
 
@@ -92,12 +119,18 @@ def test_checks_to_paste(tmx):
 @pytest.mark.slow
 def test_checks_run_where_the_package_cannot_be_imported(tmx, tmp_path):
     (tmp_path / 'mmcv.py').write_text('raise ImportError("libpicture.so.1 not found")')
-    code = ('import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]; '
-            'from tmx_start import main; sys.exit(main())')
+    code = (
+        'import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]; '
+        'from tmx_start import main; sys.exit(main())'
+    )
     result = subprocess.run(
-        [sys.executable, '-c', code, str(ROOT), str(tmp_path), 'checks'], cwd=tmp_path,
-        capture_output=True, text=True, timeout=300,
-        env={**os.environ, 'PYTHONPATH': str(tmp_path)})
+        [sys.executable, '-c', code, str(ROOT), str(tmp_path), 'checks'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, 'PYTHONPATH': str(tmp_path)},
+    )
     assert result.returncode == 1
     assert re.search(r'import tmx_plugin: \w+Error: .*libpicture.so.1 not found', result.stdout)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``tmx init``: from features and annotations to a config that trains as it is."""
+
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from tmx_plugin.checker.own_data import derive
 from tmx_plugin.cli import init
 from tmx_plugin.errors import ConfigError, DataError
 
-FPS, STRIDE, OFFSET = 25., 5., 5.
+FPS, STRIDE, OFFSET = 25.0, 5.0, 5.0
 GEOMETRY = dict(fps=FPS, feature_stride=STRIDE, offset_frames=OFFSET)
 OPTIONS = ['--fps', '25', '--feature-stride', '5', '--offset-frames', '5']
 
@@ -28,13 +29,18 @@ def data(tmp_path):
     for number in range(8):
         name = f'video_{number}'
         length = 190 + 3 * number
-        np.save(folder / 'features' / f'{name}.npy',
-                rng.standard_normal((length, 24)).astype(np.float32))
+        np.save(
+            folder / 'features' / f'{name}.npy',
+            rng.standard_normal((length, 24)).astype(np.float32),
+        )
         database[name] = dict(
             subset='training' if number < 6 else 'validation',
             duration=((length - 1) * STRIDE + 2 * OFFSET) / FPS,
-            annotations=[dict(label=label, segment=segment) for label, segment in (
-                ('jump', [1, 5]), ('run', [8, 16]), ('swim', [20, 36]))])
+            annotations=[
+                dict(label=label, segment=segment)
+                for label, segment in (('jump', [1, 5]), ('run', [8, 16]), ('swim', [20, 36]))
+            ],
+        )
     (folder / 'annotations.json').write_text(json.dumps(dict(database=database)))
     return folder
 
@@ -57,8 +63,9 @@ def test_values_are_derived_from_the_files(data):
 def test_layout_prefix_and_suffix_are_recognized(data, layout):
     for path in (data / 'features').iterdir():
         features = np.load(path)
-        np.save(path.with_name(f'v_{path.stem}-rgb.npy'),
-                features if layout == 'tc' else features.T)
+        np.save(
+            path.with_name(f'v_{path.stem}-rgb.npy'), features if layout == 'tc' else features.T
+        )
         path.unlink()
     found = derive(data / 'features', data / 'annotations.json', **GEOMETRY)
     assert found.dataset['layout'] == layout and found.in_channels == 24
@@ -76,7 +83,7 @@ def test_what_cannot_be_found_out_is_asked_for(data):
     with pytest.raises(ConfigError, match='--fps --feature-stride --offset-frames'):
         derive(data / 'features', data / 'annotations.json')
     with pytest.raises(DataError, match='would fit'):  # the wrong rate, and which one fits
-        derive(data / 'features', data / 'annotations.json', **{**GEOMETRY, 'fps': 50.})
+        derive(data / 'features', data / 'annotations.json', **{**GEOMETRY, 'fps': 50.0})
     content = (data / 'annotations.json').read_text().replace('validation', 'training')
     (data / 'one.json').write_text(content)
     with pytest.raises(DataError, match='"validation" or "test"'):
@@ -89,8 +96,13 @@ def test_what_cannot_be_found_out_is_asked_for(data):
 
 def test_the_config_says_what_was_derived(data, capsys):
     out = data / 'mine.py'
-    arguments = [str(data / 'features'), str(data / 'annotations.json'), '--out', str(out),
-                 *OPTIONS]
+    arguments = [
+        str(data / 'features'),
+        str(data / 'annotations.json'),
+        '--out',
+        str(out),
+        *OPTIONS,
+    ]
     assert init.main(arguments) == 0
     cfg = Config.fromfile(out)
     assert cfg.model.neck.num_levels == len(cfg.model.head.regression_ranges) == 5
@@ -107,15 +119,29 @@ def test_the_config_says_what_was_derived(data, capsys):
 def test_it_trains_with_nothing_filled_in(repo, data, tmp_path):
     def tmx(*arguments):
         result = subprocess.run(
-            [sys.executable, str(repo / 'tmx_start.py'), *arguments], cwd=tmp_path, text=True,
-            capture_output=True, timeout=300, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+            [sys.executable, str(repo / 'tmx_start.py'), *arguments],
+            cwd=tmp_path,
+            text=True,
+            capture_output=True,
+            timeout=300,
+            env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        )
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
     assert 'next: tmx train my.py' in tmx(
-        'init', str(data / 'features'), str(data / 'annotations.json'), '--out', 'my.py', *OPTIONS)
+        'init', str(data / 'features'), str(data / 'annotations.json'), '--out', 'my.py', *OPTIONS
+    )
     tmx('check', 'my.py')
-    log = tmx('train', 'my.py', '--cfg-options', 'train_cfg.max_epochs=2', 'train_cfg.val_begin=2',
-              'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
-              'val_dataloader.num_workers=0', 'val_dataloader.persistent_workers=False')
+    log = tmx(
+        'train',
+        'my.py',
+        '--cfg-options',
+        'train_cfg.max_epochs=2',
+        'train_cfg.val_begin=2',
+        'train_dataloader.num_workers=0',
+        'train_dataloader.persistent_workers=False',
+        'val_dataloader.num_workers=0',
+        'val_dataloader.persistent_workers=False',
+    )
     assert 'average_mAP' in log and (tmp_path / 'work_dirs/my/epoch_2.pth').is_file()

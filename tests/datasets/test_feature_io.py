@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feature files of every format: what is read, and what is refused."""
+
 import io
 import pickle
 import sys
@@ -28,6 +29,7 @@ def _save_h5(**arrays):
         with h5py.File(path, 'w') as file:
             for name, array in arrays.items():
                 file[name] = array
+
     return save
 
 
@@ -40,8 +42,9 @@ WRITERS = {
     'parameter.pt': lambda path: torch.save(torch.nn.Parameter(torch.from_numpy(FEATURES)), path),
     'view.pt': lambda path: torch.save(torch.from_numpy(FEATURES.T.copy()).T, path),
     'plain.csv': lambda path: np.savetxt(path, FEATURES, delimiter=',', fmt='%.9g'),
-    'header.csv': lambda path: np.savetxt(path, FEATURES, delimiter=',', fmt='%.9g',
-                                          header='a,b,c', comments=''),
+    'header.csv': lambda path: np.savetxt(
+        path, FEATURES, delimiter=',', fmt='%.9g', header='a,b,c', comments=''
+    ),
     'one.h5': _save_h5(video=FEATURES),
     'feats.hdf5': _save_h5(feats=FEATURES, times=np.arange(4)),
 }
@@ -61,8 +64,11 @@ def test_reads_every_format(tmp_path, name, layout):
 def test_keeps_the_type_of_the_file(tmp_path, dtype, suffix):
     path = tmp_path / f'x{suffix}'
     array = (FEATURES * 10).astype(dtype)
-    {'.npy': lambda: np.save(path, array), '.npz': lambda: np.savez(path, array),
-     '.pt': lambda: torch.save(torch.from_numpy(array), path)}[suffix]()
+    {
+        '.npy': lambda: np.save(path, array),
+        '.npz': lambda: np.savez(path, array),
+        '.pt': lambda: torch.save(torch.from_numpy(array), path),
+    }[suffix]()
     read = read_features(path)
     assert read.dtype == dtype
     np.testing.assert_array_equal(read, array)
@@ -148,10 +154,16 @@ BROKEN = {
     'html': ('x.npy', lambda p: p.write_text('<html>Quota exceeded</html>'), 'whole .npy file'),
     'words': ('x.csv', lambda p: p.write_text('a,b\n1,x\n'), 'whole .csv file'),
     'npy in npz': ('x.npz', lambda p: p.write_bytes(_npy_bytes()), 'whole .npz file'),
-    'two arrays': ('x.npz', lambda p: np.savez(p, a=FEATURES, b=FEATURES),
-                   r"one array or one named 'feats', found 2: \['a', 'b'\]"),
-    'two tensors': ('x.pt', lambda p: torch.save(dict(a=torch.zeros(1), b=torch.zeros(1)), p),
-                    "one named 'feats', found 2"),
+    'two arrays': (
+        'x.npz',
+        lambda p: np.savez(p, a=FEATURES, b=FEATURES),
+        r"one array or one named 'feats', found 2: \['a', 'b'\]",
+    ),
+    'two tensors': (
+        'x.pt',
+        lambda p: torch.save(dict(a=torch.zeros(1), b=torch.zeros(1)), p),
+        "one named 'feats', found 2",
+    ),
     'ending': ('x.txt', lambda p: p.write_text('1'), r"ending in one of .npy, .*, found '.txt'"),
 }
 
@@ -169,26 +181,33 @@ def test_refuses_what_is_no_matrix(tmp_path, name, write, message):
 def test_refuses_truncated_files(tmp_path, suffix, share):
     path = tmp_path / f'x{suffix}'
     big = np.random.default_rng(0).random((100, 30))
-    {'.npy': lambda: np.save(path, big), '.npz': lambda: np.savez(path, big),
-     '.pt': lambda: torch.save(torch.from_numpy(big), path),
-     '.h5': lambda: _save_h5(feats=big)(path)}[suffix]()
+    {
+        '.npy': lambda: np.save(path, big),
+        '.npz': lambda: np.savez(path, big),
+        '.pt': lambda: torch.save(torch.from_numpy(big), path),
+        '.h5': lambda: _save_h5(feats=big)(path),
+    }[suffix]()
     whole = path.read_bytes()
-    path.write_bytes(whole[:int(share * len(whole))])
+    path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(DataError, match=f'expected a whole {suffix} file'):
         read_features(path)
 
 
-@pytest.mark.parametrize('name, save', [
-    ('x.npy', lambda path: np.save(path, FEATURES)),
-    ('x.npz', lambda path: np.savez_compressed(path, FEATURES)),
-    ('x.pt', lambda path: torch.save(torch.from_numpy(FEATURES), path))])
+@pytest.mark.parametrize(
+    'name, save',
+    [
+        ('x.npy', lambda path: np.save(path, FEATURES)),
+        ('x.npz', lambda path: np.savez_compressed(path, FEATURES)),
+        ('x.pt', lambda path: torch.save(torch.from_numpy(FEATURES), path)),
+    ],
+)
 def test_flipped_bits_are_read_or_refused_with_the_name(tmp_path, name, save):
     path = tmp_path / name
     save(path)
     whole = path.read_bytes()
     for place in range(len(whole)):
         damaged = bytearray(whole)
-        damaged[place] ^= 0xff
+        damaged[place] ^= 0xFF
         path.write_bytes(damaged)
         with suppress(DataError):  # no zlib.error, TokenError, OverflowError or MemoryError
             read_features(path)

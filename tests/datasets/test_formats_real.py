@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readers of foreign annotation formats on the published files, whole and broken."""
+
 import json
 from collections import Counter
 
@@ -12,9 +13,12 @@ from tmx_plugin.datasets.errors import DataError
 
 def segments(document):
     """All segments but the ambiguous ones, as a multiset."""
-    return Counter((name, video['subset'], item['label'], *item['segment'])
-                   for name, video in document.database.items()
-                   for item in video['annotations'] if item['label'] != 'Ambiguous')
+    return Counter(
+        (name, video['subset'], item['label'], *item['segment'])
+        for name, video in document.database.items()
+        for item in video['annotations']
+        if item['label'] != 'Ambiguous'
+    )
 
 
 @pytest.fixture(scope='module')
@@ -23,9 +27,11 @@ def thumos(shared_data):
     videos = formats.VideoInfo([folder / 'thumos_14_anno.json'])
     texts = [folder / 'challenge_txt' / f'annotations_{name}' for name in ('val', 'test')]
     styled = folder / 'thumos14_actionformer_style.json'
-    return {'opentad': formats.read_opentad([folder / 'thumos_14_anno.json']),
-            'actionformer': formats.read_actionformer([styled]),
-            'txt': formats.read_thumos_txt(texts, videos=videos)}
+    return {
+        'opentad': formats.read_opentad([folder / 'thumos_14_anno.json']),
+        'actionformer': formats.read_actionformer([styled]),
+        'txt': formats.read_thumos_txt(texts, videos=videos),
+    }
 
 
 def test_thumos_counts(thumos, shared_data):
@@ -69,9 +75,11 @@ def test_multithumos_takes_lengths_in_frames_from_thumos(shared_data):
 @pytest.fixture(scope='module')
 def epic(shared_data):
     folder = shared_data / 'epic100'
-    options = dict(verb_classes=folder / 'EPIC_100_verb_classes.csv',
-                   noun_classes=folder / 'EPIC_100_noun_classes.csv',
-                   videos=formats.VideoInfo([folder / 'EPIC_100_video_info.csv']))
+    options = dict(
+        verb_classes=folder / 'EPIC_100_verb_classes.csv',
+        noun_classes=folder / 'EPIC_100_noun_classes.csv',
+        videos=formats.VideoInfo([folder / 'EPIC_100_video_info.csv']),
+    )
     return [folder / 'c2_training.csv', folder / 'EPIC_100_validation.csv'], options
 
 
@@ -81,23 +89,25 @@ def test_epic(epic, target, classes):
     assert document.counts() == {'train': (495, 67217), 'val': (138, 9668)}
     assert len(document.classes) == classes
     assert len(document.labels()) == classes  # every class has an instance
-    assert {video['fps'] for video in document.database.values()} == {30.}
+    assert {video['fps'] for video in document.database.values()} == {30.0}
 
 
 def test_epic_lengths_at_a_flat_rate_agree_with_the_recordings(shared_data):
     flat = formats.VideoInfo([shared_data / 'epic100' / 'c2_video_lengths.csv'])
     real = formats.VideoInfo([shared_data / 'epic100' / 'EPIC_100_video_info.csv'])
     for name in ('P01_01', 'P29_05', 'P37_103'):
-        assert flat[name]['duration'] == pytest.approx(real[name]['duration'], abs=.02)
+        assert flat[name]['duration'] == pytest.approx(real[name]['duration'], abs=0.02)
 
 
 def test_detection(shared_data):
-    for path, name in [('thumos14/thumos_14_anno.json', 'opentad'),
-                       ('thumos14/thumos14_actionformer_style.json', 'actionformer'),
-                       ('thumos14/challenge_txt/annotations_val', 'thumos-txt'),
-                       ('multithumos/multithumos_actionformer_style.json', 'multithumos'),
-                       ('epic100/c2_training.csv', 'epic'),
-                       ('epic100/EPIC_100_validation.csv', 'epic')]:
+    for path, name in [
+        ('thumos14/thumos_14_anno.json', 'opentad'),
+        ('thumos14/thumos14_actionformer_style.json', 'actionformer'),
+        ('thumos14/challenge_txt/annotations_val', 'thumos-txt'),
+        ('multithumos/multithumos_actionformer_style.json', 'multithumos'),
+        ('epic100/c2_training.csv', 'epic'),
+        ('epic100/EPIC_100_validation.csv', 'epic'),
+    ]:
         assert formats.detect_format(shared_data / path) == name
 
 
@@ -112,6 +122,7 @@ def _set(key, value):
         name, video = _first(database)
         video[key] = value
         return name
+
     return change
 
 
@@ -120,22 +131,33 @@ def _set_item(key, value):
         name, video = _first(database)
         video['annotations'][0][key] = value
         return name
+
     return change
 
 
 BROKEN_JSON = [
-    (_set('duration', '9'), 'duration'), (_set('duration', -3), '-3'),
-    (_set('subset', 4), 'subset'), (_set('annotations', {'a': 1}), 'annotations'),
-    (_set_item('segment', [-1., 2.]), 'non-negative'),
-    (_set_item('segment', [3., 2.]), '3.0, 2.0'),
-    (_set_item('segment', [float('nan'), 2.]), 'nan'), (_set_item('segment', ['0', 2.]), "'0'"),
-    (_set_item('segment', [1.]), 'two'), (_set_item('label', 7), 'label'),
-    (_set_item('label', 'NoSuch'), "'NoSuch'")]
+    (_set('duration', '9'), 'duration'),
+    (_set('duration', -3), '-3'),
+    (_set('subset', 4), 'subset'),
+    (_set('annotations', {'a': 1}), 'annotations'),
+    (_set_item('segment', [-1.0, 2.0]), 'non-negative'),
+    (_set_item('segment', [3.0, 2.0]), '3.0, 2.0'),
+    (_set_item('segment', [float('nan'), 2.0]), 'nan'),
+    (_set_item('segment', ['0', 2.0]), "'0'"),
+    (_set_item('segment', [1.0]), 'two'),
+    (_set_item('label', 7), 'label'),
+    (_set_item('label', 'NoSuch'), "'NoSuch'"),
+]
 
 
-@pytest.mark.parametrize('source', [
-    'thumos14/thumos_14_anno.json', 'thumos14/thumos14_actionformer_style.json',
-    'multithumos/tiny20_opentad_style.json'])
+@pytest.mark.parametrize(
+    'source',
+    [
+        'thumos14/thumos_14_anno.json',
+        'thumos14/thumos14_actionformer_style.json',
+        'multithumos/tiny20_opentad_style.json',
+    ],
+)
 def test_broken_jsons_name_file_and_video(shared_data, tmp_path, source):
     text = (shared_data / source).read_text()
     classes = (shared_data / source).with_name('category_idx.txt')
@@ -150,10 +172,14 @@ def test_broken_jsons_name_file_and_video(shared_data, tmp_path, source):
             assert part in str(error.value)
 
 
-@pytest.mark.parametrize('source, reader', [
-    ('thumos14/thumos_14_anno.json', formats.read_opentad),
-    ('thumos14/thumos14_actionformer_style.json', formats.read_actionformer),
-    ('multithumos/multithumos_actionformer_style.json', formats.read_multithumos)])
+@pytest.mark.parametrize(
+    'source, reader',
+    [
+        ('thumos14/thumos_14_anno.json', formats.read_opentad),
+        ('thumos14/thumos14_actionformer_style.json', formats.read_actionformer),
+        ('multithumos/multithumos_actionformer_style.json', formats.read_multithumos),
+    ],
+)
 @pytest.mark.parametrize('cut', [0, 1, 400, -2])
 def test_truncated_jsons(shared_data, tmp_path, source, reader, cut):
     path = tmp_path / 'cut.json'
@@ -162,12 +188,20 @@ def test_truncated_jsons(shared_data, tmp_path, source, reader, cut):
         reader([path])
 
 
-@pytest.mark.parametrize('old, new, words', [
-    (',P01_11,', ',P99_11,', 'the duration'), ('00:00:01.89', '-1', 'not negative'),
-    ('00:00:01.89', 'nan', 'not negative'), ('00:00:01.89', '00:00:00.00x', 'HH:MM:SS'),
-    ('00:00:01.56', '00:09:01.56', 'not before'), (',plate,2,', ',plate,299999,', 'a noun id'),
-    ('take,0,', 'take,-1,', 'a verb id'), ('take,0,', 'take,0.5,', 'whole number'),
-    ('verb_class', 'verbs', 'a header with the columns')])
+@pytest.mark.parametrize(
+    'old, new, words',
+    [
+        (',P01_11,', ',P99_11,', 'the duration'),
+        ('00:00:01.89', '-1', 'not negative'),
+        ('00:00:01.89', 'nan', 'not negative'),
+        ('00:00:01.89', '00:00:00.00x', 'HH:MM:SS'),
+        ('00:00:01.56', '00:09:01.56', 'not before'),
+        (',plate,2,', ',plate,299999,', 'a noun id'),
+        ('take,0,', 'take,-1,', 'a verb id'),
+        ('take,0,', 'take,0.5,', 'whole number'),
+        ('verb_class', 'verbs', 'a header with the columns'),
+    ],
+)
 def test_broken_epic(epic, tmp_path, old, new, words):
     text = epic[0][1].read_text()
     path = tmp_path / 'EPIC_100_validation.csv'
@@ -186,9 +220,15 @@ def test_truncated_and_empty_epic(epic, tmp_path):
             formats.read_epic([path], target='verb', **epic[1])
 
 
-@pytest.mark.parametrize('old, new, words', [
-    (' 169.7', ' -1', 'not negative'), (' ', ' x', 'a time'), (' ', '', '"video start end"'),
-    ('video_validation_0000281', 'video_nowhere', 'video_nowhere: expected the duration')])
+@pytest.mark.parametrize(
+    'old, new, words',
+    [
+        (' 169.7', ' -1', 'not negative'),
+        (' ', ' x', 'a time'),
+        (' ', '', '"video start end"'),
+        ('video_validation_0000281', 'video_nowhere', 'video_nowhere: expected the duration'),
+    ],
+)
 def test_broken_thumos_texts(shared_data, tmp_path, old, new, words):
     path = tmp_path / 'GolfSwing_val.txt'
     folder = shared_data / 'thumos14'

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frame-wise labels and start-end tables, as the data sets of action segmentation have them."""
+
 import json
 
 import numpy as np
@@ -31,8 +32,14 @@ def root(tmp_path):
 
 
 def read(root, **options):
-    options = dict(fps=2, mapping=root / 'mapping.txt',
-                   split=lambda names: listed_split(names, path=root / 'test.bundle')) | options
+    options = (
+        dict(
+            fps=2,
+            mapping=root / 'mapping.txt',
+            split=lambda names: listed_split(names, path=root / 'test.bundle'),
+        )
+        | options
+    )
     return read_frames_txt([root / 'groundTruth'], **options)
 
 
@@ -40,8 +47,15 @@ def test_labels_a_frame(root):
     document = read(root)
     assert document.classes == ['take', 'stir']
     assert document.database['S1_Tea'] == dict(
-        subset='training', duration=3., frame=6, fps=2., annotations=[
-            dict(label='take', segment=[1., 2.5]), dict(label='stir', segment=[2.5, 3.])])
+        subset='training',
+        duration=3.0,
+        frame=6,
+        fps=2.0,
+        annotations=[
+            dict(label='take', segment=[1.0, 2.5]),
+            dict(label='stir', segment=[2.5, 3.0]),
+        ],
+    )
     assert document.database['S2_Tea']['subset'] == 'validation'
     assert document.notes == ['background labels left out: background (2)']
 
@@ -50,7 +64,7 @@ def test_written_document_is_read_back(root):
     document = read(root)
     write_document(document, root / 'out.json')
     videos = {video.video_id: video for video in read_annotations(root / 'out.json')}
-    np.testing.assert_array_equal(videos['S1_Tea'].segments_sec, [[1., 2.5], [2.5, 3.]])
+    np.testing.assert_array_equal(videos['S1_Tea'].segments_sec, [[1.0, 2.5], [2.5, 3.0]])
     assert (root / 'classes.txt').read_text() == 'take\nstir\n'
 
 
@@ -58,7 +72,9 @@ def test_background_can_be_named(root):
     document = read(root, background=['stir'])
     assert document.classes == ['take', 'background']
     assert [item['label'] for item in document.database['S1_Tea']['annotations']] == [
-        'background', 'take']
+        'background',
+        'take',
+    ]
 
 
 def test_ids_become_names(root):
@@ -67,8 +83,9 @@ def test_ids_become_names(root):
     assert labels == ['take', 'stir']
 
 
-@pytest.mark.parametrize('times, fps, expected', [
-    ('frames', 10, [3., 6.5]), ('seconds', None, [30., 65.])])
+@pytest.mark.parametrize(
+    'times, fps, expected', [('frames', 10, [3.0, 6.5]), ('seconds', None, [30.0, 65.0])]
+)
 def test_start_end_table(tmp_path, times, fps, expected):
     path = tmp_path / 'Knot_B001.txt'
     path.write_text('30 65 G1\n65 90 pull left\n')
@@ -76,22 +93,38 @@ def test_start_end_table(tmp_path, times, fps, expected):
     first, second = document.database['Knot_B001']['annotations']
     assert first == dict(label='G1', segment=expected)
     assert second['label'] == 'pull left'
-    assert document.database['Knot_B001']['duration'] == (9. if fps else 90.)
+    assert document.database['Knot_B001']['duration'] == (9.0 if fps else 90.0)
 
 
-@pytest.mark.parametrize('change, options, words', [
-    ({}, dict(fps=None), r'S1_Tea.txt: video S1_Tea: expected the number of labels a second '
-     r'\(--fps\), which the file does not hold, found none'),
-    ({'groundTruth/S1_Tea.txt': 'take\nfly\n'}, {},
-     "one of the 3 labels of .*mapping.txt, found 'fly'"),
-    ({'groundTruth/S1_Tea.txt': 'take\n\ntake\n'}, {},
-     'S1_Tea.txt:2: .*a label a line, found a blank'),
-    ({'mapping.txt': 'take 0\n'}, {}, 'mapping.txt:1: expected a line "id label"'),
-    ({'mapping.txt': '0 take\n0 stir\n'}, {},
-     'mapping.txt:2: expected each id and each label once'),
-    ({'test.bundle': 'S9.txt\n'}, {}, 'expected videos that have .*found S9'),
-    ({}, dict(fps=float('nan')), 'above 0, found nan'),
-])
+@pytest.mark.parametrize(
+    'change, options, words',
+    [
+        (
+            {},
+            dict(fps=None),
+            r'S1_Tea.txt: video S1_Tea: expected the number of labels a second '
+            r'\(--fps\), which the file does not hold, found none',
+        ),
+        (
+            {'groundTruth/S1_Tea.txt': 'take\nfly\n'},
+            {},
+            "one of the 3 labels of .*mapping.txt, found 'fly'",
+        ),
+        (
+            {'groundTruth/S1_Tea.txt': 'take\n\ntake\n'},
+            {},
+            'S1_Tea.txt:2: .*a label a line, found a blank',
+        ),
+        ({'mapping.txt': 'take 0\n'}, {}, 'mapping.txt:1: expected a line "id label"'),
+        (
+            {'mapping.txt': '0 take\n0 stir\n'},
+            {},
+            'mapping.txt:2: expected each id and each label once',
+        ),
+        ({'test.bundle': 'S9.txt\n'}, {}, 'expected videos that have .*found S9'),
+        ({}, dict(fps=float('nan')), 'above 0, found nan'),
+    ],
+)
 def test_refused(root, change, options, words):
     for name, text in change.items():
         (root / name).write_text(text)
@@ -133,8 +166,9 @@ def test_gtea_labels_made_from_segments_come_back(shared_data, tmp_path):
     count = 0
     for name, video in content['database'].items():
         expected = sorted((*item['segment'], item['label']) for item in video['annotations'])
-        found = [(*item['segment'], item['label'])
-                 for item in document.database[name]['annotations']]
+        found = [
+            (*item['segment'], item['label']) for item in document.database[name]['annotations']
+        ]
         count += len(found)
         for one, other in zip(found, expected):
             assert one[2] == other[2]

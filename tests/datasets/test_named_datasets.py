@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The published data sets, on their real annotations."""
+
 import json
 from pathlib import Path
 
@@ -10,8 +11,14 @@ from mmengine.config import Config
 
 from tmx_plugin.datasets.transforms import SegmentsToGrid
 
-BASES = ['thumos14_i3d', 'multithumos_i3d', 'epic_kitchens_slowfast_noun',
-         'epic_kitchens_slowfast_verb', 'hapt', 'synthetic']
+BASES = [
+    'thumos14_i3d',
+    'multithumos_i3d',
+    'epic_kitchens_slowfast_noun',
+    'epic_kitchens_slowfast_verb',
+    'hapt',
+    'synthetic',
+]
 
 
 @pytest.fixture(scope='module')
@@ -21,8 +28,10 @@ def thumos(shared_data, tmp_path_factory):
     lengths = json.loads((shared_data / 'thumos14/i3d_stride4_feature_lengths.json').read_text())
     rng = np.random.default_rng(0)
     for name, entry in lengths.items():
-        np.save(folder / f'{name}.npy',
-                rng.random((entry['feature_length'], 4), dtype=np.float32).astype(np.float16))
+        np.save(
+            folder / f'{name}.npy',
+            rng.random((entry['feature_length'], 4), dtype=np.float32).astype(np.float16),
+        )
     return folder
 
 
@@ -35,20 +44,35 @@ def build(repo, base, split, **kwargs):
 
 FILES = {
     # annotations: (base config, classes, (videos, segments) of training, of validation)
-    'thumos14/thumos_14_anno.json':
-        ('thumos14_i3d', 'thumos14/category_idx.txt', (200, 3007), (213, 3358)),
-    'thumos14/thumos14_actionformer_style.json':
-        ('thumos14_i3d', 'thumos14/category_idx.txt', (200, 3007), (212, 3358)),
-    'multithumos/multithumos_actionformer_style.json':
-        ('multithumos_i3d', 'multithumos/category_idx.txt', (200, 18482), (212, 20186)),
+    'thumos14/thumos_14_anno.json': (
+        'thumos14_i3d',
+        'thumos14/category_idx.txt',
+        (200, 3007),
+        (213, 3358),
+    ),
+    'thumos14/thumos14_actionformer_style.json': (
+        'thumos14_i3d',
+        'thumos14/category_idx.txt',
+        (200, 3007),
+        (212, 3358),
+    ),
+    'multithumos/multithumos_actionformer_style.json': (
+        'multithumos_i3d',
+        'multithumos/category_idx.txt',
+        (200, 18482),
+        (212, 20186),
+    ),
 }
 
 
 @pytest.mark.parametrize('ann_file', FILES)
 def test_thumos_at_full_size(repo, shared_data, thumos, ann_file):
     base, classes, train_counts, test_counts = FILES[ann_file]
-    settings = dict(ann_file=shared_data / ann_file, class_file=shared_data / classes,
-                    data_prefix=dict(feats=str(thumos)))
+    settings = dict(
+        ann_file=shared_data / ann_file,
+        class_file=shared_data / classes,
+        data_prefix=dict(feats=str(thumos)),
+    )
     train, test = (build(repo, base, split, **settings) for split in ('train', 'test'))
     for dataset, counts in ((train, train_counts), (test, test_counts)):
         labels = [len(dataset.get_data_info(i)['labels']) for i in range(len(dataset))]
@@ -71,10 +95,17 @@ def test_thumos_at_full_size(repo, shared_data, thumos, ann_file):
 
 def test_thumos_subset_names(repo, shared_data, thumos):
     def subsets(ann_file, wanted):
-        dataset = build(repo, 'thumos14_i3d', 'test', ann_file=shared_data / 'thumos14' / ann_file,
-                        class_file=shared_data / 'thumos14/category_idx.txt', subset=wanted,
-                        data_prefix=dict(feats=str(thumos)))
+        dataset = build(
+            repo,
+            'thumos14_i3d',
+            'test',
+            ann_file=shared_data / 'thumos14' / ann_file,
+            class_file=shared_data / 'thumos14/category_idx.txt',
+            subset=wanted,
+            data_prefix=dict(feats=str(thumos)),
+        )
         return {dataset.get_data_info(i)['video_id'].split('_')[1] for i in range(len(dataset))}
+
     for file in ('thumos_14_anno.json', 'thumos14_actionformer_style.json'):
         assert subsets(file, 'training') == {'validation'}, 'the challenge trains on its validation'
         assert subsets(file, 'validation') == subsets(file, 'test') == {'test'}
@@ -83,11 +114,20 @@ def test_thumos_subset_names(repo, shared_data, thumos):
 def test_thumos_time_base(repo, shared_data, thumos):
     """Frames by the share of the video; a segment of the first test video worked by hand."""
     folder = shared_data / 'thumos14'
-    dataset = build(repo, 'thumos14_i3d', 'test', ann_file=folder / 'thumos_14_anno.json',
-                    class_file=folder / 'category_idx.txt', data_prefix=dict(feats=str(thumos)))
+    dataset = build(
+        repo,
+        'thumos14_i3d',
+        'test',
+        ann_file=folder / 'thumos_14_anno.json',
+        class_file=folder / 'category_idx.txt',
+        data_prefix=dict(feats=str(thumos)),
+    )
     info = dataset.get_data_info(0)
     assert (info['video_id'], info['num_frames'], info['duration']) == (
-        'video_test_0000004', 1012, 33.733)
+        'video_test_0000004',
+        1012,
+        33.733,
+    )
     grid = SegmentsToGrid()(info)['segments_grid']
     # [0.2, 1.1] s -> frames int(6.0000...) = 6 and int(33.0003) = 33 -> (6 - 8) / 4, (33 - 8) / 4
     np.testing.assert_array_equal(grid[0], [-0.5, 6.25])
@@ -103,10 +143,19 @@ def test_epic_kitchens(repo, tmp_path):
     database = dict(P01_01=dict(subset='train', duration=55.0, fps=59.94, annotations=annotations))
     (tmp_path / 'annotations/epic_noun.json').write_text(json.dumps(dict(database=database)))
     (tmp_path / 'annotations/noun_classes.txt').write_text('spoon\ntap\n')
-    dataset = DATASETS.build(dict(
-        type='EpicKitchens100Dataset', target='noun', subset='train', data_root=str(tmp_path),
-        pipeline=[dict(type='LoadFeatures'), dict(type='SegmentsToGrid'),
-                  dict(type='PackTALInputs')]))
+    dataset = DATASETS.build(
+        dict(
+            type='EpicKitchens100Dataset',
+            target='noun',
+            subset='train',
+            data_root=str(tmp_path),
+            pipeline=[
+                dict(type='LoadFeatures'),
+                dict(type='SegmentsToGrid'),
+                dict(type='PackTALInputs'),
+            ],
+        )
+    )
     sample = dataset[0]
     assert sample['inputs'].shape == (100, 6)
     # frames 30 and int(61.5); the second segment has no frame

@@ -7,8 +7,9 @@ from tmx_plugin.datasets.released_classes import released_classes
 from tmx_plugin.structures.epic import NOUNS_WITHOUT_INSTANCE
 
 
-@pytest.mark.parametrize('name, folder, count', [
-    ('thumos14', 'thumos14', 20), ('multithumos', 'multithumos', 65)])
+@pytest.mark.parametrize(
+    'name, folder, count', [('thumos14', 'thumos14', 20), ('multithumos', 'multithumos', 65)]
+)
 def test_order_is_that_of_training(name, folder, count, shared_data):
     lines = (shared_data / folder / 'category_idx.txt').read_text().split()
     assert released_classes(name, count) == tuple(lines) and len(lines) == count

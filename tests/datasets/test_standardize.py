@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Standardized features, and the tool that fits them."""
+
 import importlib.util
 import json
 
@@ -20,23 +21,34 @@ def write(path, mean, std):
 
 
 def test_scales_each_channel_over_several_files(tmp_path):
-    transform = StandardizeFeatures(write(tmp_path / 's.json', [1., 2., 3.], [2., 1., 0.]))
-    feats = transform(dict(video_id='v', feats=[
-        np.array([[3., 2.]], np.float16), np.array([[4.]])]))['feats']
-    assert [feat.tolist() for feat in feats] == [[[1., 0.]], [[1.]]]  # a deviation of 0 is 1
+    transform = StandardizeFeatures(write(tmp_path / 's.json', [1.0, 2.0, 3.0], [2.0, 1.0, 0.0]))
+    feats = transform(
+        dict(video_id='v', feats=[np.array([[3.0, 2.0]], np.float16), np.array([[4.0]])])
+    )['feats']
+    assert [feat.tolist() for feat in feats] == [[[1.0, 0.0]], [[1.0]]]  # a deviation of 0 is 1
     assert all(feat.dtype == np.float32 for feat in feats)
 
 
 def test_another_width_is_refused(tmp_path):
-    transform = StandardizeFeatures(write(tmp_path / 's.json', [1., 2.], [1., 1.]))
-    with pytest.raises(DataError, match="video 'v': expected features of the 2 channels of .*s.json"
-                       ', found 3'):
+    transform = StandardizeFeatures(write(tmp_path / 's.json', [1.0, 2.0], [1.0, 1.0]))
+    with pytest.raises(
+        DataError, match="video 'v': expected features of the 2 channels of .*s.json, found 3"
+    ):
         transform(dict(video_id='v', feats=[np.zeros((4, 3))]))
 
 
-@pytest.mark.parametrize('content', [
-    '[]', '{}', '{"mean": [1], "std": []}', '{"mean": [1], "std": [-1]}',
-    '{"mean": [NaN], "std": [1]}', '{"mean": [1, 2], "std": [1]}', '{"mean": 1, "std": 2}'])
+@pytest.mark.parametrize(
+    'content',
+    [
+        '[]',
+        '{}',
+        '{"mean": [1], "std": []}',
+        '{"mean": [1], "std": [-1]}',
+        '{"mean": [NaN], "std": [1]}',
+        '{"mean": [1, 2], "std": [1]}',
+        '{"mean": 1, "std": 2}',
+    ],
+)
 def test_damaged_statistics_are_refused(tmp_path, content):
     (tmp_path / 's.json').write_text(content)
     with pytest.raises(DataError, match=r's.json: expected .*fit_standardize.py'):
@@ -45,8 +57,10 @@ def test_damaged_statistics_are_refused(tmp_path, content):
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.data())
 def test_statistics_equal_those_of_all_at_once(lengths, data):
-    parts = [data.draw(arrays(np.float32, (length, 3), elements=st.floats(-1e3, 1e3, width=32)))
-             for length in lengths]
+    parts = [
+        data.draw(arrays(np.float32, (length, 3), elements=st.floats(-1e3, 1e3, width=32)))
+        for length in lengths
+    ]
     if not sum(lengths):
         with pytest.raises(DataError, match='no features'):
             channel_statistics(parts)
@@ -75,11 +89,12 @@ def test_fitted_on_training_videos_beside_the_annotations(repo, tmp_path, capsys
     rng = np.random.default_rng(0)
     database, train = {}, []
     for name, subset in [('a', 'training'), ('b', 'training'), ('c', 'validation')]:
-        feats = (rng.normal(size=(30, 2)) * [100, .1] + [7, 0]).astype(np.float32)
+        feats = (rng.normal(size=(30, 2)) * [100, 0.1] + [7, 0]).astype(np.float32)
         np.save(tmp_path / 'features' / f'{name}.npy', feats)
         train += [feats] if subset == 'training' else []
-        database[name] = dict(subset=subset, duration=3., annotations=[
-            dict(label='x', segment=[.5, 2.])])
+        database[name] = dict(
+            subset=subset, duration=3.0, annotations=[dict(label='x', segment=[0.5, 2.0])]
+        )
     (tmp_path / 'a.json').write_text(json.dumps(dict(database=database)))
     (tmp_path / 'config.py').write_text(CONFIG.format(root=str(tmp_path)))
     assert module.main([str(tmp_path / 'config.py')]) == 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dataset class: what it reads, what it refuses, and its random draws."""
+
 import json
 from pathlib import Path
 
@@ -14,16 +15,26 @@ from tmx_plugin.datasets import DataError, TALDataset
 from tmx_plugin.structures.video_time import VideoTime
 
 FPS, STRIDE, OFFSET = 8, 4, 4
-TRAIN_PIPELINE = [dict(type='LoadFeatures'), dict(type='SegmentsToGrid'),
-                  dict(type='RandomTruncation', max_seq_len=12), dict(type='PackTALInputs')]
+TRAIN_PIPELINE = [
+    dict(type='LoadFeatures'),
+    dict(type='SegmentsToGrid'),
+    dict(type='RandomTruncation', max_seq_len=12),
+    dict(type='PackTALInputs'),
+]
 TEST_PIPELINE = [dict(type='LoadFeatures'), dict(type='PackTALInputs')]
 
 
 def video(subset, *annotations, length=20, **more):
     """Annotation of a video whose ``length`` features cover it exactly."""
-    return dict(dict(subset=subset, duration=((length - 1) * STRIDE + 2 * OFFSET) / FPS, fps=FPS,
-                     annotations=[dict(label=x, segment=[s, e]) for x, s, e in annotations]),
-                **more)
+    return dict(
+        dict(
+            subset=subset,
+            duration=((length - 1) * STRIDE + 2 * OFFSET) / FPS,
+            fps=FPS,
+            annotations=[dict(label=x, segment=[s, e]) for x, s, e in annotations],
+        ),
+        **more,
+    )
 
 
 DATABASE = dict(
@@ -31,7 +42,8 @@ DATABASE = dict(
     b=video('Training', ('jump', 2, 3)),
     c=video('Training', ('Ambiguous', 0, 1)),
     d=video('Validation', ('run', 1, 2), ('run', 1, 2)),
-    e=video('Validation'))
+    e=video('Validation'),
+)
 
 
 @pytest.fixture
@@ -41,15 +53,25 @@ def root(tmp_path):
     (tmp_path / 'classes.txt').write_text('run\njump\n')
     (tmp_path / 'features').mkdir()
     for index, name in enumerate(DATABASE):
-        np.save(tmp_path / 'features' / f'{name}.npy',
-                np.arange(60, dtype=np.float32).reshape(20, 3) + 100 * index)
+        np.save(
+            tmp_path / 'features' / f'{name}.npy',
+            np.arange(60, dtype=np.float32).reshape(20, 3) + 100 * index,
+        )
     return tmp_path
 
 
 def build(root, **kwargs):
-    settings = dict(dict(ann_file='a.json', subset='training', class_file='classes.txt',
-                         feature_stride=STRIDE, offset_frames=OFFSET, pipeline=TRAIN_PIPELINE),
-                    **kwargs)
+    settings = dict(
+        dict(
+            ann_file='a.json',
+            subset='training',
+            class_file='classes.txt',
+            feature_stride=STRIDE,
+            offset_frames=OFFSET,
+            pipeline=TRAIN_PIPELINE,
+        ),
+        **kwargs,
+    )
     return DATASETS.build(dict(type='TALDataset', data_root=str(root), **settings))
 
 
@@ -84,8 +106,9 @@ def test_testing_keeps_every_video_whole(root):
     assert dataset[1]['data_samples'].metainfo['gt_segments_sec'].shape == (0, 2)
 
 
-@pytest.mark.parametrize('subset, expected', [
-    ('TRAIN', ['a', 'b']), (['training', 'validation'], ['a', 'b', 'd'])])
+@pytest.mark.parametrize(
+    'subset, expected', [('TRAIN', ['a', 'b']), (['training', 'validation'], ['a', 'b', 'd'])]
+)
 def test_subsets(root, subset, expected):
     assert names(build(root, subset=subset)) == expected
 
@@ -108,7 +131,7 @@ def test_time_base(root):
 def test_sample_stride_changes_the_grid(root):
     dataset = build(root, sample_stride=2, pipeline=TEST_PIPELINE, test_mode=True)
     sample = dataset[0]
-    assert sample['inputs'][:, 0].tolist() == [6. * i for i in range(10)]
+    assert sample['inputs'][:, 0].tolist() == [6.0 * i for i in range(10)]
     assert sample['data_samples'].metainfo['feature_stride'] == 8
 
 
@@ -117,8 +140,13 @@ def test_two_folders_with_their_own_names(root):
     for name in DATABASE:
         np.save(root / 'flow' / f'f_{name}.f16.npy', np.ones((20, 2), np.float16))
     dataset = build(
-        root, data_prefix=dict(rgb='features', flow='flow'), feature_prefix=dict(rgb='', flow='f_'),
-        feature_suffix=dict(rgb='.npy', flow='.f16.npy'), channels=(2, 4), pipeline=TEST_PIPELINE)
+        root,
+        data_prefix=dict(rgb='features', flow='flow'),
+        feature_prefix=dict(rgb='', flow='f_'),
+        feature_suffix=dict(rgb='.npy', flow='.f16.npy'),
+        channels=(2, 4),
+        pipeline=TEST_PIPELINE,
+    )
     assert dataset[1]['inputs'][0].tolist() == [102, 1]
 
 
@@ -174,8 +202,9 @@ def test_cache_gives_the_same_samples(root):
 
 
 def test_side_file_that_agrees(root):
-    (root / 'features' / 'a.json').write_text(json.dumps(
-        dict(fps=8.0, frames=84, duration=10.5, stride=4, clip_len=8, extra='x')))
+    (root / 'features' / 'a.json').write_text(
+        json.dumps(dict(fps=8.0, frames=84, duration=10.5, stride=4, clip_len=8, extra='x'))
+    )
     assert len(build(root)) == 2
 
 
@@ -190,8 +219,10 @@ def test_annotation_file_is_not_there(root):
 
 
 def test_no_such_subset(root):
-    with pytest.raises(DataError, match="a.json: expected videos of subset 'test', found only "
-                                        "'Training' or 'Validation'"):
+    with pytest.raises(
+        DataError,
+        match="a.json: expected videos of subset 'test', found only 'Training' or 'Validation'",
+    ):
         build(root, subset='test')
 
 
@@ -204,39 +235,49 @@ def test_nothing_left(root):
 
 def test_unknown_label(root):
     (root / 'classes.txt').write_text('run\n')
-    with pytest.raises(DataError, match="a.json: video 'a': expected one of the 1 labels of "
-                                        ".*classes.txt, found 'jump'"):
+    with pytest.raises(
+        DataError,
+        match="a.json: video 'a': expected one of the 1 labels of .*classes.txt, found 'jump'",
+    ):
         build(root)
 
 
 def test_no_time_base(root):
     rewrite(root, b=dict(video('Training', ('run', 0, 1)), fps=None))
-    with pytest.raises(DataError, match="video 'b': expected \"frame\" or \"fps\""):
+    with pytest.raises(DataError, match='video \'b\': expected "frame" or "fps"'):
         build(root)
 
 
 def test_missing_features(root):
     for name in 'ac':
         (root / 'features' / f'{name}.npy').unlink()
-    with pytest.raises(FileNotFoundError, match="features of 2 of 3 videos of subset 'training' "
-                                                r"are not there: .*a.npy \(video 'a'\), .*c.npy"
-                                                ".*missing='skip'"):
+    with pytest.raises(
+        FileNotFoundError,
+        match="features of 2 of 3 videos of subset 'training' "
+        r"are not there: .*a.npy \(video 'a'\), .*c.npy"
+        ".*missing='skip'",
+    ):
         build(root)
 
 
 def test_other_names_of_feature_files_are_suggested(root):
     for name in 'abc':
         (root / 'features' / f'{name}.npy').rename(root / 'features' / f'v_{name}_rgb.npy')
-    with pytest.raises(FileNotFoundError, match="v_a_rgb.npy exists: try feature_prefix='v_', "
-                                                "feature_suffix='_rgb.npy'"):
+    with pytest.raises(
+        FileNotFoundError,
+        match="v_a_rgb.npy exists: try feature_prefix='v_', feature_suffix='_rgb.npy'",
+    ):
         build(root)
     build(root, feature_prefix='v_', feature_suffix='_rgb.npy')
 
 
 def test_width_differs(root):
     np.save(root / 'features' / 'b.npy', np.zeros((20, 4), np.float32))
-    with pytest.raises(DataError, match=r'a.json: expected features of one width, found '
-                       r'3 \(a and 1 more\), 4 \(b\)'):
+    with pytest.raises(
+        DataError,
+        match=r'a.json: expected features of one width, found '
+        r'3 \(a and 1 more\), 4 \(b\)',
+    ):
         build(root)
     # (C, T) files of other lengths
     np.save(root / 'features' / 'a.npy', np.zeros((3, 20), np.float32))
@@ -246,8 +287,10 @@ def test_width_differs(root):
 
 
 def test_channels_that_the_files_lack(root):
-    with pytest.raises(DataError, match="a.json: expected at least 9 channels to take 0:9 from, "
-                                        "found 3 in video 'a'"):
+    with pytest.raises(
+        DataError,
+        match="a.json: expected at least 9 channels to take 0:9 from, found 3 in video 'a'",
+    ):
         build(root, channels=(0, 9))
 
 
@@ -272,13 +315,16 @@ def test_lengths_disagree_with_durations(root):
         build(root, fps=25)
 
 
-@pytest.mark.parametrize('said, message', [
-    (dict(stride=8), 'extracted with stride 8, expected feature_stride 4'),
-    (dict(clip_len=16), 'extracted with clip_len 16, expected 2 x offset_frames 8'),
-    (dict(fps=30), 'extracted with fps 30, expected fps 8'),
-    (dict(fps='8'), 'expected a positive number as "fps", found .8.'),
-    ([8], 'expected an object, found list'),
-])
+@pytest.mark.parametrize(
+    'said, message',
+    [
+        (dict(stride=8), 'extracted with stride 8, expected feature_stride 4'),
+        (dict(clip_len=16), 'extracted with clip_len 16, expected 2 x offset_frames 8'),
+        (dict(fps=30), 'extracted with fps 30, expected fps 8'),
+        (dict(fps='8'), 'expected a positive number as "fps", found .8.'),
+        ([8], 'expected an object, found list'),
+    ],
+)
 def test_side_file_that_disagrees(root, said, message):
     (root / 'features' / 'a.json').write_text(json.dumps(said))
     with pytest.raises(DataError, match=f'a.json: .*{message}'):
@@ -291,18 +337,23 @@ def test_damaged_side_file(root):
         build(root)
 
 
-@pytest.mark.parametrize('kwargs, message', [
-    (dict(layout='tcx'), "layout must be 'tc' or 'ct', not 'tcx'"),
-    (dict(missing='ignore'), "missing must be 'error' or 'skip'"),
-    (dict(cache='disk'), "cache must be 'none' or 'ram'"),
-    (dict(feature_stride=0), 'feature_stride must be positive'),
-    (dict(sample_stride=-1), 'sample_stride must be positive'),
-    (dict(fps=0), 'fps must be positive'),
-    (dict(fps=float('nan')), 'fps must be positive'),
-    (dict(channels=(0, 1, 2)), 'channels must be two numbers'),
-    (dict(data_prefix=dict(rgb='features', flow='f'), feature_suffix=dict(rgb='.npy')),
-     "feature_suffix must have the keys of data_prefix, 'rgb' or 'flow', not 'rgb'"),
-])
+@pytest.mark.parametrize(
+    'kwargs, message',
+    [
+        (dict(layout='tcx'), "layout must be 'tc' or 'ct', not 'tcx'"),
+        (dict(missing='ignore'), "missing must be 'error' or 'skip'"),
+        (dict(cache='disk'), "cache must be 'none' or 'ram'"),
+        (dict(feature_stride=0), 'feature_stride must be positive'),
+        (dict(sample_stride=-1), 'sample_stride must be positive'),
+        (dict(fps=0), 'fps must be positive'),
+        (dict(fps=float('nan')), 'fps must be positive'),
+        (dict(channels=(0, 1, 2)), 'channels must be two numbers'),
+        (
+            dict(data_prefix=dict(rgb='features', flow='f'), feature_suffix=dict(rgb='.npy')),
+            "feature_suffix must have the keys of data_prefix, 'rgb' or 'flow', not 'rgb'",
+        ),
+    ],
+)
 def test_settings(root, kwargs, message):
     with pytest.raises(ValueError, match=message):
         build(root, **kwargs)
@@ -326,8 +377,9 @@ def test_draws_depend_on_seed_epoch_and_video_only(root):
     first = crops(DataLoader(dataset, 2, collate_fn=pseudo_collate), dataset, range(3))
     assert first[0] != first[1] != first[2], 'epochs differ'
     for persistent in (True, False):
-        workers = DataLoader(dataset, 2, num_workers=2, collate_fn=pseudo_collate,
-                             persistent_workers=persistent)
+        workers = DataLoader(
+            dataset, 2, num_workers=2, collate_fn=pseudo_collate, persistent_workers=persistent
+        )
         assert crops(workers, dataset, range(3)) == first, 'workers change nothing'
     again = DataLoader(dataset, 5, collate_fn=pseudo_collate)
     assert crops(again, dataset, [2, 0]) == [first[2], first[0]], 'nor does the past'
@@ -338,8 +390,10 @@ def test_draws_depend_on_seed_epoch_and_video_only(root):
 
 def test_draws_without_an_epoch_come_from_the_global_generator(root):
     dataset = build(root)
+
     def draw():
         return [dataset[0]['inputs'][0, 0].item() for _ in range(20)]
+
     np.random.seed(3)
     first = draw()
     assert len(set(first)) > 1
@@ -349,7 +403,12 @@ def test_draws_without_an_epoch_come_from_the_global_generator(root):
 
 def test_works_without_a_default_scope_and_in_other_folders(root, monkeypatch):
     monkeypatch.chdir(root)
-    dataset = TALDataset(ann_file='a.json', subset='training', feature_stride=STRIDE,
-                         offset_frames=OFFSET, pipeline=TEST_PIPELINE)
+    dataset = TALDataset(
+        ann_file='a.json',
+        subset='training',
+        feature_stride=STRIDE,
+        offset_frames=OFFSET,
+        pipeline=TEST_PIPELINE,
+    )
     assert dataset[0]['inputs'].shape == (20, 3)
     assert Path(dataset.get_data_info(0)['feature_paths'][0]) == Path('features/a.npy')

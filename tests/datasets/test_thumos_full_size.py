@@ -3,6 +3,7 @@
 
 One epoch and one evaluation through the tools and the published configuration, at a narrow width.
 """
+
 import json
 import os
 import re
@@ -16,8 +17,12 @@ import pytest
 from tmx_plugin.datasets import formats
 
 CHANNELS, WIDTH = 32, 32
-NARROW = [f'model.neck.in_channels={CHANNELS}', f'model.neck.out_channels={WIDTH}',
-          f'model.head.in_channels={WIDTH}', f'model.head.feat_channels={WIDTH}']
+NARROW = [
+    f'model.neck.in_channels={CHANNELS}',
+    f'model.neck.out_channels={WIDTH}',
+    f'model.head.in_channels={WIDTH}',
+    f'model.head.feat_channels={WIDTH}',
+]
 
 
 def make_thumos(folder, root):
@@ -35,14 +40,14 @@ def make_thumos(folder, root):
 
 
 # The system's own figure would count the memory of the process that starts the tool.
-MEASURED = '''
+MEASURED = """
 import runpy, sys
 del sys.argv[0]
 try:
     runpy.run_path(sys.argv[0], run_name='__main__')
 finally:
     print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')))
-'''
+"""
 
 
 @pytest.mark.slow
@@ -52,10 +57,25 @@ def test_one_epoch_and_evaluation(shared_data, repo, tmp_path):
     env = dict(os.environ, PYTHONPATH=str(repo), OMP_NUM_THREADS='2')
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, '-c', MEASURED, str(repo / 'tools' / 'train.py'), 'thumos_i3d',
-         '--work-dir', 'run',
-         '--cfg-options', *NARROW, 'train_cfg.max_epochs=1', 'train_cfg.val_begin=1'],
-        cwd=tmp_path, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        [
+            sys.executable,
+            '-c',
+            MEASURED,
+            str(repo / 'tools' / 'train.py'),
+            'thumos_i3d',
+            '--work-dir',
+            'run',
+            '--cfg-options',
+            *NARROW,
+            'train_cfg.max_epochs=1',
+            'train_cfg.val_begin=1',
+        ],
+        cwd=tmp_path,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     seconds = time.perf_counter() - start
     output = done.stdout
     assert done.returncode == 0, output[-4000:]

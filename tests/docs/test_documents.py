@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Links of README and docs lead somewhere; the tools take the commands that they show."""
+
 import importlib.util
 import re
 import shlex
@@ -8,8 +9,12 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-PAGES = [REPO / 'README.md', REPO / 'CONTRIBUTING.md', REPO / 'configs/temporalmaxer/README.md',
-         *sorted((REPO / 'docs').glob('*.md'))]
+PAGES = [
+    REPO / 'README.md',
+    REPO / 'CONTRIBUTING.md',
+    REPO / 'configs/temporalmaxer/README.md',
+    *sorted((REPO / 'docs').glob('*.md')),
+]
 
 
 def heading_anchor(line):
@@ -26,15 +31,20 @@ def test_links_exist(page):
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), link
         if anchor:
-            assert anchor in {heading_anchor(line) for line in target.read_text().splitlines()
-                              if line.startswith('#')}, link
+            assert anchor in {
+                heading_anchor(line)
+                for line in target.read_text().splitlines()
+                if line.startswith('#')
+            }, link
 
 
 def commands(page):
     """Arguments of the calls of tools in bash blocks: ``[tool, argument, ...]``."""
     from tmx_plugin.cli.commands import COMMANDS
-    for block in re.findall(r'^ *```bash\n(.*?)^ *```', page.read_text(),
-                            flags=re.MULTILINE | re.DOTALL):
+
+    for block in re.findall(
+        r'^ *```bash\n(.*?)^ *```', page.read_text(), flags=re.MULTILINE | re.DOTALL
+    ):
         for line in block.replace('\\\n', ' ').splitlines():
             try:
                 words = shlex.split(line, comments=True)
@@ -67,4 +77,5 @@ def test_commands_are_understood(page, capsys):
             continue
         arguments = [word for word in arguments if not re.fullmatch(r'\[.*\]|\.\.\.', word)]
         assert not status_of(module.parse_args, arguments), (
-            f'{tool} {arguments}: {capsys.readouterr().err}')
+            f'{tool} {arguments}: {capsys.readouterr().err}'
+        )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the commands of docs/own_data.md as they stand there, on less data and for two epochs."""
+
 import json
 import os
 import re
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
-SMALLER = [('--num-train 40 --num-val 10', '--num-train 8 --num-val 3'),
-           ('optim_wrapper.optimizer.lr=1e-3',
-            'optim_wrapper.optimizer.lr=1e-3 train_cfg.max_epochs=2 train_cfg.val_interval=1')]
+SMALLER = [
+    ('--num-train 40 --num-val 10', '--num-train 8 --num-val 3'),
+    (
+        'optim_wrapper.optimizer.lr=1e-3',
+        'optim_wrapper.optimizer.lr=1e-3 train_cfg.max_epochs=2 train_cfg.val_interval=1',
+    ),
+]
 
 
 def commands(text):
@@ -31,8 +36,14 @@ def test_guide_runs_from_features_and_a_csv_to_a_tested_model(repo, tmp_path):
     env['PATH'] = os.pathsep.join([str(Path(sys.executable).parent), env['PATH']])
     outputs = []
     for command in commands(text):
-        done = subprocess.run(['bash', '-e', '-c', command], cwd=tmp_path, env=env, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            ['bash', '-e', '-c', command],
+            cwd=tmp_path,
+            env=env,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         assert done.returncode == 0, f'{command}\n{done.stdout[-4000:]}'
         outputs.append(done.stdout)
     assert len(outputs) == 6
@@ -54,8 +65,9 @@ def test_guide_tells_the_lines_of_the_config(repo):
 
 def test_json_of_the_guide_is_read(repo, tmp_path):
     from tmx_plugin.datasets.annotations import read_annotations
+
     guide = (repo / 'docs' / 'own_data.md').read_text()
-    content, = re.findall(r'^```json\n(.*?)^```', guide, flags=re.MULTILINE | re.DOTALL)
+    (content,) = re.findall(r'^```json\n(.*?)^```', guide, flags=re.MULTILINE | re.DOTALL)
     (tmp_path / 'a.json').write_text(json.dumps(json.loads(content)))
-    video, = read_annotations(tmp_path / 'a.json')
+    (video,) = read_annotations(tmp_path / 'a.json')
     assert (video.video_id, video.num_frames, video.labels) == ('VIDEO', 1012, ('Jump',))

@@ -14,8 +14,9 @@ from tmx_plugin.features.storage import write_features
 def runner(num_classes, classes, split):
     dataset = SimpleNamespace(metainfo={'classes': classes}, ann_file='data.json')
     model = SimpleNamespace(head=SimpleNamespace(num_classes=num_classes))
-    return SimpleNamespace(cfg={}, model=model,
-                           **{f'{split}_dataloader': SimpleNamespace(dataset=dataset)})
+    return SimpleNamespace(
+        cfg={}, model=model, **{f'{split}_dataloader': SimpleNamespace(dataset=dataset)}
+    )
 
 
 @pytest.mark.parametrize('split', ['train', 'val', 'test'])
@@ -34,20 +35,39 @@ def test_models_and_datasets_that_do_not_say_are_left_alone():
 
 
 def test_features_of_another_recipe_stop_the_run(tmp_path):
-    (tmp_path / 'a.json').write_text(json.dumps(dict(database=dict(v=dict(
-        subset='training', duration=10., fps=25.,
-        annotations=[dict(label='x', segment=[1, 2])])))))
-    info = dict(stride=4, clip_len=16, fps=25., recognizer='i3d_rgb+i3d_flow')
+    (tmp_path / 'a.json').write_text(
+        json.dumps(
+            dict(
+                database=dict(
+                    v=dict(
+                        subset='training',
+                        duration=10.0,
+                        fps=25.0,
+                        annotations=[dict(label='x', segment=[1, 2])],
+                    )
+                )
+            )
+        )
+    )
+    info = dict(stride=4, clip_len=16, fps=25.0, recognizer='i3d_rgb+i3d_flow')
     write_features(tmp_path / 'v.npy', np.zeros((58, 8), np.float32), info)
-    dataset = TALDataset(ann_file=str(tmp_path / 'a.json'), subset='training', feature_stride=4,
-                         offset_frames=8, data_prefix=dict(feats=str(tmp_path)))
+    dataset = TALDataset(
+        ann_file=str(tmp_path / 'a.json'),
+        subset='training',
+        feature_stride=4,
+        offset_frames=8,
+        data_prefix=dict(feats=str(tmp_path)),
+    )
     recipe = dict(networks=['i3d_rgb', 'i3d_flow'], clip_len=16, stride=4)
     told = SimpleNamespace(
-        cfg=dict(features=recipe), model=SimpleNamespace(neck=SimpleNamespace(in_channels=8)),
-        train_dataloader=SimpleNamespace(dataset=dataset))
+        cfg=dict(features=recipe),
+        model=SimpleNamespace(neck=SimpleNamespace(in_channels=8)),
+        train_dataloader=SimpleNamespace(dataset=dataset),
+    )
     DataCheckHook().before_train(told)
-    write_features(tmp_path / 'v.npy', np.zeros((58, 8), np.float32),
-                   dict(info, recognizer='slowfast_epic'))
+    write_features(
+        tmp_path / 'v.npy', np.zeros((58, 8), np.float32), dict(info, recognizer='slowfast_epic')
+    )
     with pytest.raises(ConfigError, match='v.npy: features of another recipe .* slowfast_epic, 16'):
         DataCheckHook().before_train(told)
     told.cfg = {}

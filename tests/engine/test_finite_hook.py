@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hook that ends a training, by itself."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -22,7 +23,7 @@ def runner(tmp_path):
 BATCH = dict(data_samples=[SimpleNamespace(metainfo=dict(video_id=name)) for name in 'ab'])
 
 
-def step(hook, runner, factor=1., **losses):
+def step(hook, runner, factor=1.0, **losses):
     runner.optim_wrapper.update_params((runner.model(torch.ones(1, 2)) * factor).sum())
     hook.after_train_iter(runner, 6, BATCH, {key: torch.tensor(x) for key, x in losses.items()})
 
@@ -30,12 +31,13 @@ def step(hook, runner, factor=1., **losses):
 def test_names_the_loss_that_is_not_finite(runner):
     hook = FiniteHook()
     hook.before_train(runner)
-    step(hook, runner, loss_cls=1., loss_reg=2., num_pos=float('inf'))
+    step(hook, runner, loss_cls=1.0, loss_reg=2.0, num_pos=float('inf'))
     with pytest.raises(NotFiniteError) as caught:
-        step(hook, runner, loss_cls=1., loss_reg=float('nan'))
+        step(hook, runner, loss_cls=1.0, loss_reg=float('nan'))
     assert str(caught.value) == (
         'epoch 4, iteration 7: loss_reg is nan, at the learning rate 0.1, with the videos a, b; '
-        'training stops, and no checkpoint was saved')
+        'training stops, and no checkpoint was saved'
+    )
 
 
 def test_a_bad_gradient_never_reaches_the_weights(runner):
@@ -43,10 +45,10 @@ def test_a_bad_gradient_never_reaches_the_weights(runner):
     hook.before_train(runner)
     before = [p.clone() for p in runner.model.parameters()]
     with pytest.raises(NotFiniteError, match='the gradient of 0.weight is not finite'):
-        step(hook, runner, factor=float('inf'), loss=1.)
+        step(hook, runner, factor=float('inf'), loss=1.0)
     assert all(map(torch.equal, before, runner.model.parameters()))
     hook.after_train(runner)
-    step(hook, runner, factor=float('inf'), loss=1.)  # no longer looked at
+    step(hook, runner, factor=float('inf'), loss=1.0)  # no longer looked at
 
 
 def test_loss_scaling_may_skip_a_few_steps(runner):
@@ -57,7 +59,7 @@ def test_loss_scaling_may_skip_a_few_steps(runner):
     for _ in range(3):  # a good one in between starts the count again
         hook.after_train_iter(runner, 0, BATCH, outputs)
         hook.after_train_iter(runner, 0, BATCH, outputs)
-        hook.after_train_iter(runner, 0, BATCH, dict(loss=torch.tensor(1.)))
+        hook.after_train_iter(runner, 0, BATCH, dict(loss=torch.tensor(1.0)))
     hook.after_train_iter(runner, 0, BATCH, outputs)
     hook.after_train_iter(runner, 0, BATCH, outputs)
     with pytest.raises(NotFiniteError, match='loss is inf'):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hooks by themselves, on stand-ins for the runner."""
+
 import random
 from types import SimpleNamespace
 
@@ -83,10 +84,10 @@ def test_datasets_inside_wrappers_learn_their_epoch():
 class Weights(nn.Module):
     """One parameter, a float and an integer buffer."""
 
-    def __init__(self, value=1.):
+    def __init__(self, value=1.0):
         super().__init__()
         self.weight = nn.Parameter(torch.tensor([value]))
-        self.register_buffer('normalizer', torch.tensor(100.))
+        self.register_buffer('normalizer', torch.tensor(100.0))
         self.register_buffer('count', torch.tensor(0))
 
 
@@ -101,12 +102,12 @@ def test_ema_starts_as_a_copy_and_averages_from_the_first_step():
     model = Weights()
     hook, runner = ema_of(model)
     with torch.no_grad():
-        model.weight.fill_(2.)  # initialized or loaded after before_run
+        model.weight.fill_(2.0)  # initialized or loaded after before_run
     hook.before_train(runner)
-    weight, normalizer = 2., 100.
+    weight, normalizer = 2.0, 100.0
     for step in range(5):
         with torch.no_grad():
-            model.weight.add_(1.)
+            model.weight.add_(1.0)
             model.normalizer.mul_(0.9)
         hook.after_train_iter(runner, step)
         weight = 0.9 * weight + 0.1 * model.weight.item()
@@ -120,8 +121,10 @@ def test_ema_starts_as_a_copy_and_averages_from_the_first_step():
 def test_fused_average_is_mmengines(interval):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2))  # an integer buffer too
-    averages = [average(model, momentum=.1, interval=interval, update_buffers=True)
-                for average in (FusedEMA, ExponentialMovingAverage)]
+    averages = [
+        average(model, momentum=0.1, interval=interval, update_buffers=True)
+        for average in (FusedEMA, ExponentialMovingAverage)
+    ]
     for _ in range(5):
         model(torch.randn(4, 3))
         for p in model.parameters():
@@ -138,7 +141,7 @@ def test_a_resumed_ema_is_kept():
     hook.before_train(runner)
     for step in range(2):
         with torch.no_grad():
-            model.weight.add_(1.)
+            model.weight.add_(1.0)
         hook.after_train_iter(runner, step)
     checkpoint = dict(state_dict=model.state_dict())
     hook.before_save_checkpoint(runner, checkpoint)
@@ -161,11 +164,12 @@ def load(model, checkpoint, strict=True, resume=False):
 
 def test_loading_comes_before_the_ema_copies_it():
     from mmengine.runner import get_priority
+
     assert get_priority(TALCheckpointHook.priority) < get_priority(TALEMAHook.priority)
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused_with_the_differences():
-    state = dict(weight=torch.ones(2), normalizer=torch.tensor(1.), other=torch.ones(1))
+    state = dict(weight=torch.ones(2), normalizer=torch.tensor(1.0), other=torch.ones(1))
     with pytest.raises(CheckpointMismatchError) as error:
         load(Weights(), dict(state_dict=state, meta={}))
     for word in ('other', 'count', 'weight', '(2,)', '(1,)', 'load_checkpoint.strict=False'):
@@ -193,7 +197,8 @@ def test_eps_of_the_weights_is_handed_on_by_fine_tuning():
     hook.before_save_checkpoint(runner, saved)
     assert saved == dict(meta={})
     hook.after_load_checkpoint(
-        runner, dict(state_dict=model.state_dict(), meta=dict(layer_norm_eps=1e-5)))
+        runner, dict(state_dict=model.state_dict(), meta=dict(layer_norm_eps=1e-5))
+    )
     hook.before_save_checkpoint(runner, saved)
     assert saved == dict(meta=dict(layer_norm_eps=1e-5))
 
@@ -220,16 +225,21 @@ def test_checkpoints_are_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     assert path.read_bytes() == b'first' and len(list(path.parent.iterdir())) == 1
 
 
-@pytest.mark.parametrize('epoch,resumed,best,expected', [
-    (4, True, 'epoch_2', True),  # killed between saving and the end of the validation
-    (4, True, 'epoch_4', False),  # the best checkpoint is saved after its validation
-    (4, True, None, True),
-    (3, True, None, False),  # not to be validated: every second epoch, and the last
-    (5, True, None, True),
-    (2, True, None, False),  # before validation begins
-    (4, False, None, False)])
+@pytest.mark.parametrize(
+    'epoch,resumed,best,expected',
+    [
+        (4, True, 'epoch_2', True),  # killed between saving and the end of the validation
+        (4, True, 'epoch_4', False),  # the best checkpoint is saved after its validation
+        (4, True, None, True),
+        (3, True, None, False),  # not to be validated: every second epoch, and the last
+        (5, True, None, True),
+        (2, True, None, False),  # before validation begins
+        (4, False, None, False),
+    ],
+)
 def test_a_resumed_run_makes_up_for_the_validation_it_missed(
-        tmp_path, epoch, resumed, best, expected):
+    tmp_path, epoch, resumed, best, expected
+):
     loop = object.__new__(EpochBasedTrainLoop)
     loop.val_begin, loop.val_interval, loop._max_epochs = 3, 2, 5
     ran, info = [], {}
@@ -237,10 +247,14 @@ def test_a_resumed_run_makes_up_for_the_validation_it_missed(
         info['best_ckpt'] = str(tmp_path / f'best_average_mAP_{best}.pth')
         (tmp_path / f'best_average_mAP_{best}.pth').touch()
     runner = SimpleNamespace(
-        train_loop=loop, epoch=epoch, _resume=resumed,
+        train_loop=loop,
+        epoch=epoch,
+        _resume=resumed,
         val_loop=SimpleNamespace(run=lambda: ran.append(epoch)),
-        iter=8, message_hub=SimpleNamespace(runtime_info=info, update_info_dict=info.update),
-        logger=SimpleNamespace(info=print))
+        iter=8,
+        message_hub=SimpleNamespace(runtime_info=info, update_info_dict=info.update),
+        logger=SimpleNamespace(info=print),
+    )
     hook = ResumeValHook()
     hook.after_load_checkpoint(runner, {})
     hook.before_train(runner)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of the tools and how they change the config; no training here."""
+
 import importlib.util
 import subprocess
 import sys
@@ -25,17 +26,26 @@ def load_tool(repo, name):
 
 
 def base_config():
-    return Config(dict(
-        optim_wrapper=dict(type='OptimWrapper'), auto_scale_lr=dict(enable=False),
-        val_cfg={}, val_dataloader={}, val_evaluator={}, test_evaluator=dict(type='TALMetric'),
-        default_hooks=dict(visualization=dict(type='TALVisualizationHook'))))
+    return Config(
+        dict(
+            optim_wrapper=dict(type='OptimWrapper'),
+            auto_scale_lr=dict(enable=False),
+            val_cfg={},
+            val_dataloader={},
+            val_evaluator={},
+            test_evaluator=dict(type='TALMetric'),
+            default_hooks=dict(visualization=dict(type='TALVisualizationHook')),
+        )
+    )
 
 
 def test_help_is_light_and_knows_no_gpus(tool):
-    code = ('import sys; sys.argv = ["x", "-h"]\n'
-            f'import runpy\ntry:\n    runpy.run_path({tool.__file__!r}, run_name="__main__")\n'
-            'except SystemExit:\n    pass\n'
-            'assert "torch" not in sys.modules and "tmx_plugin" not in sys.modules')
+    code = (
+        'import sys; sys.argv = ["x", "-h"]\n'
+        f'import runpy\ntry:\n    runpy.run_path({tool.__file__!r}, run_name="__main__")\n'
+        'except SystemExit:\n    pass\n'
+        'assert "torch" not in sys.modules and "tmx_plugin" not in sys.modules'
+    )
     out = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert out.returncode == 0, out.stderr
     # mim passes --gpus to tools whose help mentions it
@@ -44,8 +54,12 @@ def test_help_is_light_and_knows_no_gpus(tool):
 
 @pytest.mark.parametrize('option', ['--local-rank', '--local_rank'])
 def test_local_rank_in_both_spellings(tool, option):
-    assert tool.parse_args(['c.py', *(['x.pth'] if 'test' in tool.__name__ else []),
-                            f'{option}=3']).local_rank == 3
+    assert (
+        tool.parse_args(
+            ['c.py', *(['x.pth'] if 'test' in tool.__name__ else []), f'{option}=3']
+        ).local_rank
+        == 3
+    )
 
 
 def test_checkpoint_as_argument_or_option(repo):
@@ -65,8 +79,11 @@ def merged(repo, name, *options):
 
 def test_training_options(repo):
     cfg = merged(repo, 'train', '--amp', '--no-validate', '--resume', '--auto-scale-lr')
-    expected = (dict(type='AmpOptimWrapper', loss_scale='dynamic') if torch.cuda.is_available()
-                else dict(type='CPUAmpOptimWrapper'))
+    expected = (
+        dict(type='AmpOptimWrapper', loss_scale='dynamic')
+        if torch.cuda.is_available()
+        else dict(type='CPUAmpOptimWrapper')
+    )
     assert cfg.optim_wrapper == expected
     assert cfg.val_cfg is None and cfg.resume and cfg.load_from is None
     assert cfg.auto_scale_lr.enable and 'randomness' not in cfg
@@ -88,8 +105,9 @@ def test_testing_options(repo):
     assert cfg.default_hooks.visualization.out_dir == 'p'
 
 
-@pytest.mark.parametrize('name', [
-    'configs/temporalmaxer/thumos_i3d.py', 'thumos_i3d', 'thumos_i3d.py'])
+@pytest.mark.parametrize(
+    'name', ['configs/temporalmaxer/thumos_i3d.py', 'thumos_i3d', 'thumos_i3d.py']
+)
 def test_configs_are_found_from_anywhere(repo, name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert launch.find_config(name, repo) == repo / 'configs/temporalmaxer/thumos_i3d.py'

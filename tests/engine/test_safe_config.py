@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """check_dataset.py --safe: settings of a config from elsewhere, of which nothing runs."""
+
 import json
 import subprocess
 import sys
@@ -21,8 +22,10 @@ def config(repo, tmp_path):
 
 def check(repo, path):
     done = subprocess.run(
-        [sys.executable, repo / 'tools/data/check_dataset.py', path, '--safe'], text=True,
-        capture_output=True)
+        [sys.executable, repo / 'tools/data/check_dataset.py', path, '--safe'],
+        text=True,
+        capture_output=True,
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -31,11 +34,19 @@ def test_plain_data_is_checked(repo, config):
     assert (status, 'no wrong settings found' in out) == (0, True), out
 
 
-@pytest.mark.parametrize('change, words', [
-    (lambda cfg, marker: cfg['model'].update(type='os.system'), 'model.type'),
-    (lambda cfg, marker: cfg.update(custom_imports=dict(imports=['evil'])), "found 'evil'"),
-    (lambda cfg, marker: cfg['train_dataloader']['dataset']['pipeline'].append(
-        dict(type='pathlib.Path.touch', self=str(marker))), 'pipeline')])
+@pytest.mark.parametrize(
+    'change, words',
+    [
+        (lambda cfg, marker: cfg['model'].update(type='os.system'), 'model.type'),
+        (lambda cfg, marker: cfg.update(custom_imports=dict(imports=['evil'])), "found 'evil'"),
+        (
+            lambda cfg, marker: cfg['train_dataloader']['dataset']['pipeline'].append(
+                dict(type='pathlib.Path.touch', self=str(marker))
+            ),
+            'pipeline',
+        ),
+    ],
+)
 def test_nothing_runs_and_the_type_is_named(repo, config, tmp_path, change, words):
     content = json.loads(config.read_text())
     marker = tmp_path / 'marker'
@@ -47,10 +58,14 @@ def test_nothing_runs_and_the_type_is_named(repo, config, tmp_path, change, word
     assert not marker.exists()
 
 
-@pytest.mark.parametrize('name, text, words', [
-    ('a.py', 'raise SystemExit', 'expected a .json config'),
-    ('b.json', '[]', 'expected an object, found list'),
-    ('b.json', '{"_base_": "x.py"}', 'found _base_')])
+@pytest.mark.parametrize(
+    'name, text, words',
+    [
+        ('a.py', 'raise SystemExit', 'expected a .json config'),
+        ('b.json', '[]', 'expected an object, found list'),
+        ('b.json', '{"_base_": "x.py"}', 'found _base_'),
+    ],
+)
 def test_what_could_run_is_not_read(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError, match=words):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The schedules of configs/_base_/schedules, against the formula and the reference's numbers."""
+
 import copy
 import json
 import math
@@ -19,8 +20,9 @@ def learning_rates(config, epoch_length, num_iters, lr=1e-4):
     for cfg in copy.deepcopy(list(config.param_scheduler)):
         assert cfg.pop('convert_to_iter_based')
         cls = PARAM_SCHEDULERS.get(cfg.pop('type'))
-        schedulers.append(cls.build_iter_from_epoch(
-            optimizer=optimizer, epoch_length=epoch_length, **cfg))
+        schedulers.append(
+            cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=epoch_length, **cfg)
+        )
     rates = []
     for _ in range(num_iters):
         rates.append(optimizer.param_groups[0]['lr'])
@@ -41,17 +43,26 @@ def test_against_the_formula(schedule, epoch_length):
     last = {'adamw_50e': 65, 'adamw_35e': 35}[name] * epoch_length
     warmup, lr = 5 * epoch_length, 1e-4
     expected = [
-        lr * k / (warmup - 1) if k < warmup else
-        1e-8 + (lr - 1e-8) * (1 + math.cos(math.pi * (k - warmup) / (last - warmup))) / 2
-        for k in range(config.train_cfg.max_epochs * epoch_length)]
+        lr * k / (warmup - 1)
+        if k < warmup
+        else 1e-8 + (lr - 1e-8) * (1 + math.cos(math.pi * (k - warmup) / (last - warmup))) / 2
+        for k in range(config.train_cfg.max_epochs * epoch_length)
+    ]
     rates = learning_rates(config, epoch_length, len(expected))
     assert np.abs(rates - expected).max() < 1e-15
     assert rates[0] < 1e-15 and rates[warmup] == pytest.approx(lr)
 
 
-@pytest.mark.parametrize('dataset', [
-    'thumos_i3d', 'multithumos_i3d', 'multithumos_i3d_rgb',
-    'epic_kitchens_slowfast_noun', 'epic_kitchens_slowfast_verb'])
+@pytest.mark.parametrize(
+    'dataset',
+    [
+        'thumos_i3d',
+        'multithumos_i3d',
+        'multithumos_i3d_rgb',
+        'epic_kitchens_slowfast_noun',
+        'epic_kitchens_slowfast_verb',
+    ],
+)
 def test_against_the_reference(dataset, golden_dir, repo):
     with np.load(golden_dir / f'model_{dataset}_s0.npz', allow_pickle=False) as golden:
         expected = golden['steps14/lr']
@@ -69,16 +80,29 @@ def test_weight_decay_acts_on_convolution_weights_alone(repo):
     from mmaction.registry import MODELS
 
     import tmx_plugin  # noqa: F401
-    model = MODELS.build(dict(
-        type='TemporalMaxer',
-        neck=dict(type='TemporalMaxerNeck', in_channels=4, out_channels=8),
-        head=dict(type='TemporalMaxerHead', num_classes=3, in_channels=8, feat_channels=8,
-                  regression_ranges=[(0, 10000)] * 6)))
+
+    model = MODELS.build(
+        dict(
+            type='TemporalMaxer',
+            neck=dict(type='TemporalMaxerNeck', in_channels=4, out_channels=8),
+            head=dict(
+                type='TemporalMaxerHead',
+                num_classes=3,
+                in_channels=8,
+                feat_channels=8,
+                regression_ranges=[(0, 10000)] * 6,
+            ),
+        )
+    )
     config = Config.fromfile(repo / 'configs/_base_/schedules/adamw_50e.py')
     groups = build_optim_wrapper(model, config.optim_wrapper).optimizer.param_groups
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    decayed = {names[id(parameter)] for group in groups
-               for parameter in group['params'] if group['weight_decay'] == 0.05}
+    decayed = {
+        names[id(parameter)]
+        for group in groups
+        for parameter in group['params']
+        if group['weight_decay'] == 0.05
+    }
     assert decayed == {name for name, parameter in model.named_parameters() if parameter.ndim == 3}
     assert all(group['weight_decay'] in (0, 0.05) for group in groups)
     assert sum(len(group['params']) for group in groups) == len(names)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mixed precision and compilation of a training step, as the runner does them."""
+
 import numpy as np
 import pytest
 import torch
@@ -17,17 +18,34 @@ def train(wrapper='OptimWrapper', compiled=False):
     """Losses of three training steps from the same start."""
     init_default_scope('mmaction')
     torch.manual_seed(0)
-    model = MODELS.build(dict(
-        type='TemporalMaxer', data_preprocessor=dict(type='TALDataPreprocessor', pad_to=32),
-        neck=dict(type='TemporalMaxerNeck', in_channels=8, out_channels=16),
-        head=dict(type='TemporalMaxerHead', num_classes=3, in_channels=16, feat_channels=16,
-                  regression_ranges=[(0, 10000)] * 6))).train()
-    optim_wrapper = build_optim_wrapper(model, ConfigDict(  # as a config gives it
-        type=wrapper, optimizer=dict(type='AdamW', lr=1e-2, weight_decay=0.05),
-        paramwise_cfg=dict(norm_decay_mult=0.), clip_grad=dict(max_norm=1.)))
+    model = MODELS.build(
+        dict(
+            type='TemporalMaxer',
+            data_preprocessor=dict(type='TALDataPreprocessor', pad_to=32),
+            neck=dict(type='TemporalMaxerNeck', in_channels=8, out_channels=16),
+            head=dict(
+                type='TemporalMaxerHead',
+                num_classes=3,
+                in_channels=16,
+                feat_channels=16,
+                regression_ranges=[(0, 10000)] * 6,
+            ),
+        )
+    ).train()
+    optim_wrapper = build_optim_wrapper(
+        model,
+        ConfigDict(  # as a config gives it
+            type=wrapper,
+            optimizer=dict(type='AdamW', lr=1e-2, weight_decay=0.05),
+            paramwise_cfg=dict(norm_decay_mult=0.0),
+            clip_grad=dict(max_norm=1.0),
+        ),
+    )
     step = torch.compile(model.train_step, backend='eager') if compiled else model.train_step
     sample = ActionDataSample(metainfo=dict(gt_segments_sec=np.zeros((1, 2))))
-    sample.gt_instances = InstanceData(segments=torch.tensor([[3., 9.]]), labels=torch.tensor([1]))
+    sample.gt_instances = InstanceData(
+        segments=torch.tensor([[3.0, 9.0]]), labels=torch.tensor([1])
+    )
     data = dict(inputs=[torch.rand(20, 8)], data_samples=[sample])
     return [step(data, optim_wrapper)['loss'].item() for _ in range(3)]
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The folder of a training: its lock, and which checkpoint is gone on from."""
+
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -17,16 +18,28 @@ from tmx_plugin.errors import CheckpointError, LaunchError
 
 def whole(**changes):
     """The least that a training can go on from."""
-    return dict(dict(state_dict={}, optimizer={}, meta=dict(epoch=1, iter=2),
-                     message_hub=MessageHub('hub').state_dict()), **changes)
+    return dict(
+        dict(
+            state_dict={},
+            optimizer={},
+            meta=dict(epoch=1, iter=2),
+            message_hub=MessageHub('hub').state_dict(),
+        ),
+        **changes,
+    )
 
 
-@pytest.mark.parametrize('pointer,names,expected', [
-    ('', ['epoch_9.pth', 'epoch_10.pth'], [10, 9]),  # killed while writing it
-    ('elsewhere/epoch_3.pth', ['epoch_2.pth', 'best_average_mAP_epoch_8.pth'], [2]),
-    (None, ['epoch_1.pth', 'iter_3.pth'], [3, 1]), ('', [], []),
-    ('/of/another/epoch_2.pth', ['epoch_1.pth', 'epoch_2.pth'], [2, 1]),  # copied or moved
-    ('epoch_1.pth', ['epoch_1.pth', 'epoch_2.pth', 'epoch_3.pth'], [1, 3, 2])])  # an older run's
+@pytest.mark.parametrize(
+    'pointer,names,expected',
+    [
+        ('', ['epoch_9.pth', 'epoch_10.pth'], [10, 9]),  # killed while writing it
+        ('elsewhere/epoch_3.pth', ['epoch_2.pth', 'best_average_mAP_epoch_8.pth'], [2]),
+        (None, ['epoch_1.pth', 'iter_3.pth'], [3, 1]),
+        ('', [], []),
+        ('/of/another/epoch_2.pth', ['epoch_1.pth', 'epoch_2.pth'], [2, 1]),  # copied or moved
+        ('epoch_1.pth', ['epoch_1.pth', 'epoch_2.pth', 'epoch_3.pth'], [1, 3, 2]),
+    ],
+)  # an older run's
 def test_order_in_which_checkpoints_are_tried(tmp_path, pointer, names, expected):
     for name in names:
         (tmp_path / name).touch()
@@ -35,14 +48,22 @@ def test_order_in_which_checkpoints_are_tried(tmp_path, pointer, names, expected
     assert [int(path.stem.split('_')[1]) for path in work_dir.checkpoints(tmp_path)] == expected
 
 
-@pytest.mark.parametrize('newest,words', [
-    (b'', 'damaged, cut off'), (b'text', 'another kind of file'),
-    (dict(state_dict={}), 'without optimizer, message_hub, meta'),
-    (whole(meta=dict(epoch='1', iter=2)), "found .'1', 2."),
-    (whole(message_hub=dict(log_scalars={})), 'message_hub has no runtime_info'),
-    (whole(message_hub=dict(log_scalars=dict(loss=3), runtime_info={}, resumed_keys={})),
-     'its log of loss is damaged'),
-    ([1], 'holds a list'), (torch.ones(2), 'holds a Tensor')])
+@pytest.mark.parametrize(
+    'newest,words',
+    [
+        (b'', 'damaged, cut off'),
+        (b'text', 'another kind of file'),
+        (dict(state_dict={}), 'without optimizer, message_hub, meta'),
+        (whole(meta=dict(epoch='1', iter=2)), "found .'1', 2."),
+        (whole(message_hub=dict(log_scalars={})), 'message_hub has no runtime_info'),
+        (
+            whole(message_hub=dict(log_scalars=dict(loss=3), runtime_info={}, resumed_keys={})),
+            'its log of loss is damaged',
+        ),
+        ([1], 'holds a list'),
+        (torch.ones(2), 'holds a Tensor'),
+    ],
+)
 def test_what_is_not_whole_is_passed_over_in_words(tmp_path, newest, words):
     torch.save(whole(), tmp_path / 'epoch_1.pth')
     if isinstance(newest, bytes):
@@ -54,16 +75,20 @@ def test_what_is_not_whole_is_passed_over_in_words(tmp_path, newest, words):
     assert len(said) == 1 and 'epoch_2.pth' in said[0] and 'passed over' in said[0]
     with pytest.raises(CheckpointError, match=words):
         resume.check_resumable(
-            work_dir.load_checkpoint_file(tmp_path / 'epoch_2.pth'), 'epoch_2.pth')
+            work_dir.load_checkpoint_file(tmp_path / 'epoch_2.pth'), 'epoch_2.pth'
+        )
 
 
-HOLD = ('import sys, time\nfrom tmx_plugin.engine import work_dir\nwork_dir.lock(sys.argv[1])\n'
-        'print("held", flush=True)\ntime.sleep(100)')
+HOLD = (
+    'import sys, time\nfrom tmx_plugin.engine import work_dir\nwork_dir.lock(sys.argv[1])\n'
+    'print("held", flush=True)\ntime.sleep(100)'
+)
 
 
 def test_a_second_training_is_kept_out_until_the_first_ends(tmp_path, repo):
-    process = subprocess.Popen([sys.executable, '-c', HOLD, str(tmp_path)], cwd=repo, text=True,
-                               stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, '-c', HOLD, str(tmp_path)], cwd=repo, text=True, stdout=subprocess.PIPE
+    )
     try:
         while process.stdout.readline().strip() != 'held':
             assert process.poll() is None
@@ -85,11 +110,17 @@ def test_paths_in_a_checkpoint_are_believed_inside_the_folder_only(tmp_path):
         folder.mkdir()
     outside.touch()
     (own / 'epoch_1.pth').touch()
-    info = dict(best_ckpt=str(outside), last_ckpt='/gone/epoch_1.pth', best_ckpt_b=5,
-                keep_ckpt_ids=['../../precious/x'], best_score='high', best_score_b=1.)
+    info = dict(
+        best_ckpt=str(outside),
+        last_ckpt='/gone/epoch_1.pth',
+        best_ckpt_b=5,
+        keep_ckpt_ids=['../../precious/x'],
+        best_score='high',
+        best_score_b=1.0,
+    )
     said = []
     resume.believe_own_paths(info, own, said.append)
-    assert info == dict(last_ckpt=str(own / 'epoch_1.pth'), best_score_b=1.)
+    assert info == dict(last_ckpt=str(own / 'epoch_1.pth'), best_score_b=1.0)
     assert str(outside) in said[0] and 'left where it is' in said[0]
     backend = DeferredRemoval(LocalBackend(), str(own))
     assert not backend.isfile(str(outside)) and not backend.isdir(str(outside.parent))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Average precision and recall against numbers of the reference, and a plain-loop version."""
+
 import gzip
 import json
 
@@ -20,16 +21,18 @@ from tmx_plugin.evaluation.functional import (
 
 # ---------------------------------------------------------------- the slow version, in plain loops
 def tiou_of(a, b):
-    inter = max(min(a[1], b[1]) - max(a[0], b[0]), 0.)
+    inter = max(min(a[1], b[1]) - max(a[0], b[0]), 0.0)
     union = (a[1] - a[0]) + (b[1] - b[0]) - inter
-    return inter / union if union > 0 else 0.
+    return inter / union if union > 0 else 0.0
 
 
 def slow_clean(gt):
     kept = []
     for video, (start, end), label in zip(gt.videos, gt.segments, gt.labels):
-        repeat = any(v == video and lab == label and abs(s - start) <= 1e-3 and abs(e - end) <= 1e-3
-                     for v, (s, e), lab in kept)
+        repeat = any(
+            v == video and lab == label and abs(s - start) <= 1e-3 and abs(e - end) <= 1e-3
+            for v, (s, e), lab in kept
+        )
         if end > start and not repeat:
             kept.append((video, (start, end), label))
     return kept
@@ -47,9 +50,12 @@ def slow_ap(gt, det, threshold):
         mine = [(v, s) for v, s, lab in gt if lab == label]
         taken, hits = set(), []
         for row in ranked(det, label):
-            options = [(tiou_of(s, det.segments[row]), i) for i, (v, s) in enumerate(mine)
-                       if v == det.videos[row] and i not in taken]
-            best = max(options, default=(0., None))
+            options = [
+                (tiou_of(s, det.segments[row]), i)
+                for i, (v, s) in enumerate(mine)
+                if v == det.videos[row] and i not in taken
+            ]
+            best = max(options, default=(0.0, None))
             hits.append(best[0] >= threshold)
             if hits[-1]:
                 taken.add(best[1])
@@ -58,8 +64,9 @@ def slow_ap(gt, det, threshold):
         precision = np.concatenate([[0], tp / np.arange(1, len(tp) + 1), [0]])
         for i in range(len(precision) - 2, -1, -1):
             precision[i] = max(precision[i], precision[i + 1])
-        result[label] = sum((recall[i] - recall[i - 1]) * precision[i]
-                            for i in range(1, len(recall)))
+        result[label] = sum(
+            (recall[i] - recall[i - 1]) * precision[i] for i in range(1, len(recall))
+        )
     return result
 
 
@@ -70,10 +77,13 @@ def slow_recall(gt, det, threshold, k):
         found = total = 0
         for video in {v for v, _, lab in gt if lab == label}:
             mine = [s for v, s, lab in gt if lab == label and v == video]
-            rows = [r for r in range(len(det.labels))
-                    if det.labels[r] == label and det.videos[r] == video]
+            rows = [
+                r
+                for r in range(len(det.labels))
+                if det.labels[r] == label and det.videos[r] == video
+            ]
             # The order of ties is numpy's, within the class and video.
-            best = [rows[i] for i in np.argsort(det.scores[rows])[::-1]][:k * len(mine)]
+            best = [rows[i] for i in np.argsort(det.scores[rows])[::-1]][: k * len(mine)]
             total += len(mine)
             found += sum(any(tiou_of(s, det.segments[r]) >= threshold for r in best) for s in mine)
         result[label] = found / total
@@ -88,15 +98,21 @@ def tables(draw):
 
     def rows(size, extra):
         column = st.lists(st.integers(0, 3 + extra), min_size=size, max_size=size)
-        times = st.lists(st.tuples(st.integers(0, grid), st.integers(0, grid)),
-                         min_size=size, max_size=size)
+        times = st.lists(
+            st.tuples(st.integers(0, grid), st.integers(0, grid)), min_size=size, max_size=size
+        )
         return draw(column), np.array(draw(times), float).reshape(-1, 2) / 3, draw(column)
 
     videos, segments, labels = rows(draw(st.integers(1, 25)), 0)
     gt = SegmentTable(videos, np.sort(segments), labels)
     videos, segments, labels = rows(draw(st.integers(0, 60)), 1)
-    scores = draw(st.lists(st.integers(0, draw(st.sampled_from([1, 5, 10**6]))),
-                           min_size=len(labels), max_size=len(labels)))
+    scores = draw(
+        st.lists(
+            st.integers(0, draw(st.sampled_from([1, 5, 10**6]))),
+            min_size=len(labels),
+            max_size=len(labels),
+        )
+    )
     if draw(st.booleans()):
         segments = np.sort(segments)  # else some detections end before they start
     return gt, SegmentTable(videos, segments, labels, np.array(scores) / 7)
@@ -108,16 +124,17 @@ def test_tied_scores_rank_within_class_and_video():
     Ranked over both videos at once, others would come first.
     """
     videos = np.repeat([0, 1], 20)
-    starts = np.tile(np.arange(20.) * 10, 2)
-    det = SegmentTable(videos, np.stack([starts, starts + 5], axis=1), np.zeros(40, int),
-                       np.full(40, .5))
-    first = np.argsort(np.full(20, .5))[::-1][0]
+    starts = np.tile(np.arange(20.0) * 10, 2)
+    det = SegmentTable(
+        videos, np.stack([starts, starts + 5], axis=1), np.zeros(40, int), np.full(40, 0.5)
+    )
+    first = np.argsort(np.full(20, 0.5))[::-1][0]
     gt = SegmentTable([0, 1], [[first * 10, first * 10 + 5]] * 2, [0, 0])
-    assert topk_recall(gt, det, [.5], [1])[1].tolist() == [[[1.]]]
+    assert topk_recall(gt, det, [0.5], [1])[1].tolist() == [[[1.0]]]
 
 
-TIOUS = [.1, .3, .5, .75, 1.]
-SOME_TIOUS = st.lists(st.sampled_from([.1, .25, 1 / 3, .5, .75, 1.]), min_size=1, unique=True)
+TIOUS = [0.1, 0.3, 0.5, 0.75, 1.0]
+SOME_TIOUS = st.lists(st.sampled_from([0.1, 0.25, 1 / 3, 0.5, 0.75, 1.0]), min_size=1, unique=True)
 
 
 def check_against_slow(gt, det, tious=TIOUS):
@@ -160,8 +177,9 @@ def test_realistic_scene_equals_plain_loops():
     gt = SegmentTable(rng.integers(0, 6, 120), segments, rng.integers(0, 3, 120))
     source = rng.integers(0, 120, 1500)
     segments = gt.segments[source] + rng.normal(0, 600, (1500, 2))
-    det = SegmentTable(gt.videos[source], np.sort(segments), gt.labels[source],
-                       rng.random(1500).round(2))
+    det = SegmentTable(
+        gt.videos[source], np.sort(segments), gt.labels[source], rng.random(1500).round(2)
+    )
     check_against_slow(gt, det)
 
 
@@ -169,7 +187,7 @@ def test_every_detection_wants_the_same_ground_truth():
     # A long chain of rejections: the worst case of the rounds.
     n = 300
     gt = SegmentTable(np.zeros(n), np.stack([np.arange(n), np.arange(n) + 1e4], 1), np.zeros(n))
-    det = SegmentTable(np.zeros(n), np.tile([0., 1e4], (n, 1)), np.zeros(n), np.arange(n)[::-1])
+    det = SegmentTable(np.zeros(n), np.tile([0.0, 1e4], (n, 1)), np.zeros(n), np.arange(n)[::-1])
     check_against_slow(gt, det)
 
 
@@ -181,14 +199,20 @@ def test_golden(golden_dir, seed):
     assert len(cases) == 25
     for case in cases:
         gt, det, names = tables_from_activitynet(
-            case['ground_truth'], case['predictions'], case['subset'])
+            case['ground_truth'], case['predictions'], case['subset']
+        )
         classes, ap = average_precision(gt, det, case['tious'])
         ours = {f'mAP@{t}': value for t, value in zip(case['tious'], ap.mean(axis=0))}
         ours['average_mAP'] = ap.mean()
         if 'top_k' in case:
             recall = topk_recall(gt, det, case['tious'], case['top_k'])[1].mean(axis=0)
-            ours.update({f'recall@{t}@{k}': recall[i, j] for i, t in enumerate(case['tious'])
-                         for j, k in enumerate(case['top_k'])})
+            ours.update(
+                {
+                    f'recall@{t}@{k}': recall[i, j]
+                    for i, t in enumerate(case['tious'])
+                    for j, k in enumerate(case['top_k'])
+                }
+            )
         assert ours == pytest.approx(case['metric_dict'], abs=1e-9), case['tag']
         for name, expected in case.get('ap', {}).items():
             row = classes.tolist().index(names.index(name))
@@ -201,14 +225,21 @@ def test_published_map_of_real_detections(shared_data):
     videos = {}
 
     def table(by_class, with_scores):
-        rows = np.array([(videos.setdefault(video, len(videos)), int(label), *row)
-                         for label, by_video in by_class.items()
-                         for video, found in by_video.items() for row in found])
-        return SegmentTable(rows[:, 0], rows[:, 2:4], rows[:, 1],
-                            rows[:, 4] if with_scores else None)
+        rows = np.array(
+            [
+                (videos.setdefault(video, len(videos)), int(label), *row)
+                for label, by_video in by_class.items()
+                for video, found in by_video.items()
+                for row in found
+            ]
+        )
+        return SegmentTable(
+            rows[:, 0], rows[:, 2:4], rows[:, 1], rows[:, 4] if with_scores else None
+        )
 
     _, ap = average_precision(
-        table(record['gt'], False), table(record['det'], True), record['tious'])
+        table(record['gt'], False), table(record['det'], True), record['tious']
+    )
     np.testing.assert_allclose(ap.mean(axis=0), record['map'], atol=1e-6)
 
 
@@ -216,71 +247,73 @@ def test_published_map_of_real_detections(shared_data):
 def test_worked_by_hand():
     gt = SegmentTable([0, 0, 1], [[0, 10], [20, 30], [0, 10]], [0, 0, 0])
     # hit, false (taken), false (video without ground truth), hit: precision 1, 1/2, 1/3, 2/4
-    det = SegmentTable([0, 0, 7, 1], [[0, 10], [0, 9], [0, 10], [0, 8]], [0] * 4, [.9, .8, .7, .6])
-    classes, ap = average_precision(gt, det, [.5])
+    det = SegmentTable(
+        [0, 0, 7, 1], [[0, 10], [0, 9], [0, 10], [0, 8]], [0] * 4, [0.9, 0.8, 0.7, 0.6]
+    )
+    classes, ap = average_precision(gt, det, [0.5])
     assert classes.tolist() == [0]
     assert ap[0, 0] == pytest.approx((1 + 2 / 4) / 3)
-    assert topk_recall(gt, det, [.5, .9], [1])[1].tolist() == [[[2 / 3], [1 / 3]]]
+    assert topk_recall(gt, det, [0.5, 0.9], [1])[1].tolist() == [[[2 / 3], [1 / 3]]]
 
 
 def test_a_ground_truth_taken_is_replaced_by_the_next_best():
     gt = SegmentTable([0, 0], [[0, 10], [2, 12]], [0, 0])
-    det = SegmentTable([0, 0], [[0, 10], [0, 10.5]], [0, 0], [.9, .8])
-    assert average_precision(gt, det, [.5])[1][0, 0] == 1
-    assert average_precision(gt, det, [.75])[1][0, 0] == .5
+    det = SegmentTable([0, 0], [[0, 10], [0, 10.5]], [0, 0], [0.9, 0.8])
+    assert average_precision(gt, det, [0.5])[1][0, 0] == 1
+    assert average_precision(gt, det, [0.75])[1][0, 0] == 0.5
 
 
 def test_equal_tiou_takes_the_later_ground_truth():
-    det = SegmentTable([0, 0], [[2, 12], [0, 10]], [0, 0], [.9, .8])
-    for segments, expected in (([[0, 10], [4, 14]], 1.), ([[4, 14], [0, 10]], .5)):
+    det = SegmentTable([0, 0], [[2, 12], [0, 10]], [0, 0], [0.9, 0.8])
+    for segments, expected in (([[0, 10], [4, 14]], 1.0), ([[4, 14], [0, 10]], 0.5)):
         gt = SegmentTable([0, 0], segments, [0, 0])
-        assert average_precision(gt, det, [.6])[1][0, 0] == expected
+        assert average_precision(gt, det, [0.6])[1][0, 0] == expected
 
 
 def test_no_detections_and_class_without_detections():
     gt = SegmentTable([0, 0], [[0, 1], [0, 1]], [3, 5])
     none = SegmentTable([], [], [], [])
-    assert average_precision(gt, none, [.5])[1].tolist() == [[0], [0]]
-    assert topk_recall(gt, none, [.5], [1])[1].tolist() == [[[0]], [[0]]]
-    det = SegmentTable([0, 0], [[0, 1], [0, 1]], [5, 4], [.1, .9])
-    classes, ap = average_precision(gt, det, [.5])
+    assert average_precision(gt, none, [0.5])[1].tolist() == [[0], [0]]
+    assert topk_recall(gt, none, [0.5], [1])[1].tolist() == [[[0]], [[0]]]
+    det = SegmentTable([0, 0], [[0, 1], [0, 1]], [5, 4], [0.1, 0.9])
+    classes, ap = average_precision(gt, det, [0.5])
     assert classes.tolist() == [3, 5] and ap.tolist() == [[0], [1]]
 
 
 def test_huge_times_and_ids():
     gt = SegmentTable([10**15, -4], [[1e9, 1e9 + 5], [-3e9, -2e9]], [10**12, 7])
-    det = SegmentTable(gt.videos, gt.segments, gt.labels, [.1, .2])
-    assert average_precision(gt, det, [.5, 1.])[1].tolist() == [[1, 1], [1, 1]]
+    det = SegmentTable(gt.videos, gt.segments, gt.labels, [0.1, 0.2])
+    assert average_precision(gt, det, [0.5, 1.0])[1].tolist() == [[1, 1], [1, 1]]
 
 
 def test_repeats_are_compared_with_kept_rows_only():
     # The third is a repeat of the second, which is itself dropped: so the third stays.
-    gt = SegmentTable([0] * 5, [[0, 1], [.0008, 1], [.0016, 1], [2, 2], [4, 3]], [0] * 5)
-    assert clean_ground_truth(gt).segments.tolist() == [[0, 1], [.0016, 1]]
+    gt = SegmentTable([0] * 5, [[0, 1], [0.0008, 1], [0.0016, 1], [2, 2], [4, 3]], [0] * 5)
+    assert clean_ground_truth(gt).segments.tolist() == [[0, 1], [0.0016, 1]]
 
 
 def test_repeats_may_be_kept():
     gt = SegmentTable([0, 0, 0], [[0, 1], [0, 1], [2, 2]], [0] * 3)
-    det = SegmentTable([0], [[0, 1]], [0], [.9])
+    det = SegmentTable([0], [[0, 1]], [0], [0.9])
     assert len(clean_ground_truth(gt, keep_repeats=True)) == 2
-    assert average_precision(gt, det, [.5])[1].tolist() == [[1.]]
-    assert average_precision(gt, det, [.5], keep_repeats=True)[1].tolist() == [[.5]]
-    assert topk_recall(gt, det, [.5], [1], keep_repeats=True)[1].tolist() == [[[1.]]]
+    assert average_precision(gt, det, [0.5])[1].tolist() == [[1.0]]
+    assert average_precision(gt, det, [0.5], keep_repeats=True)[1].tolist() == [[0.5]]
+    assert topk_recall(gt, det, [0.5], [1], keep_repeats=True)[1].tolist() == [[[1.0]]]
 
 
 def test_errors_say_what_is_wrong():
     gt = SegmentTable([0], [[0, 1]], [0])
-    det = SegmentTable([0], [[0, 1]], [0], [1.])
+    det = SegmentTable([0], [[0, 1]], [0], [1.0])
     with pytest.raises(ValueError, match=r'thresholds must be in \(0, 1\], got \[0\.0\]'):
         average_precision(gt, det, [0])
     with pytest.raises(ValueError, match='no scores'):
-        average_precision(gt, gt, [.5])
+        average_precision(gt, gt, [0.5])
     with pytest.raises(ValueError, match='top_k must be positive'):
-        topk_recall(gt, det, [.5], [0])
+        topk_recall(gt, det, [0.5], [0])
     with pytest.raises(ValueError, match='different lengths'):
         SegmentTable([0, 1], [[0, 1]], [0])
     with pytest.raises(ValueError, match='scores: 1 of 2 rows are not finite, first row 1 of'):
-        SegmentTable([0, 0], [[0, 1]] * 2, [0, 0], [1., np.nan])
+        SegmentTable([0, 0], [[0, 1]] * 2, [0, 0], [1.0, np.nan])
     database = {'database': {'v': {'subset': 'train', 'annotations': []}}}
     with pytest.raises(ValueError, match=r"subset 'test'.*the file has the subsets \['train'\]"):
         tables_from_activitynet(database, {'results': {}}, 'test')
@@ -288,29 +321,40 @@ def test_errors_say_what_is_wrong():
 
 def test_many_detections_use_little_memory():
     import tracemalloc
+
     rng = np.random.default_rng(0)
     start = rng.uniform(0, 100, 2000)
-    gt = SegmentTable(rng.integers(0, 40, 2000), np.stack([start, start + 5], 1),
-                      rng.integers(0, 20, 2000))
+    gt = SegmentTable(
+        rng.integers(0, 40, 2000), np.stack([start, start + 5], 1), rng.integers(0, 20, 2000)
+    )
     start = rng.uniform(0, 100, 200_000)
-    det = SegmentTable(rng.integers(0, 40, 200_000), np.stack([start, start + 6], 1),
-                       rng.integers(0, 20, 200_000), rng.random(200_000))
+    det = SegmentTable(
+        rng.integers(0, 40, 200_000),
+        np.stack([start, start + 6], 1),
+        rng.integers(0, 20, 200_000),
+        rng.random(200_000),
+    )
     tracemalloc.start()
-    average_precision(gt, det, np.linspace(.1, .9, 9))
+    average_precision(gt, det, np.linspace(0.1, 0.9, 9))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 80e6, f'{peak / 1e6:.0f} MB'
 
 
-@pytest.mark.parametrize('scale', [1., 1 / 3, .1, 12345.678])
-@pytest.mark.parametrize('threshold', [.25, 1 / 3, .5, .75, 1.])
+@pytest.mark.parametrize('scale', [1.0, 1 / 3, 0.1, 12345.678])
+@pytest.mark.parametrize('threshold', [0.25, 1 / 3, 0.5, 0.75, 1.0])
 def test_search_range_misses_no_pair(scale, threshold):
-    ends = np.stack(np.triu_indices(9, 1), axis=1) * scale + .1
+    ends = np.stack(np.triu_indices(9, 1), axis=1) * scale + 0.1
     index = matching.GroundTruthIndex(
-        np.repeat([0, 1], len(ends)), np.tile(ends, (2, 1)), np.zeros(2 * len(ends), int))
+        np.repeat([0, 1], len(ends)), np.tile(ends, (2, 1)), np.zeros(2 * len(ends), int)
+    )
     for group in (0, 1):
         first, last = index.ranges(np.full(len(ends), group), *ends.T, threshold)
         inside = (np.arange(len(index)) >= first[:, None]) & (np.arange(len(index)) < last[:, None])
-        found = np.array([[tiou_of(gt, det) >= threshold for gt in zip(index.starts, index.ends)]
-                          for det in ends]) & (index.group_of == group)
+        found = np.array(
+            [
+                [tiou_of(gt, det) >= threshold for gt in zip(index.starts, index.ends)]
+                for det in ends
+            ]
+        ) & (index.group_of == group)
         assert found.any(axis=1).all() and inside[found].all()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kinds of errors by hand and against plain loops; consistency with average precision."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,8 @@ CASES = SegmentTable(
     videos=[0, 0, 0, 0, 0, 0, 1, 2],
     segments=[[0, 10], [1, 10], [21, 30], [6, 15], [4, 29], [12, 18], [40, 50], [0, 10]],
     labels=[0, 0, 0, 0, 1, 1, 0, 1],
-    scores=[.9, .8, .7, .6, .5, .4, .3, .2])
+    scores=[0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2],
+)
 
 
 def kinds_of(gt, det, tiou, rule='own label'):
@@ -33,8 +35,15 @@ def kinds_of(gt, det, tiou, rule='own label'):
 def test_kinds_by_hand():
     kinds, matches = kinds_of(GT, CASES, 0.5)
     assert [KINDS[kind] for kind in kinds] == [
-        'true positive', 'double detection', 'wrong label', 'localization', 'localization',
-        'background', 'background', 'background']
+        'true positive',
+        'double detection',
+        'wrong label',
+        'localization',
+        'localization',
+        'background',
+        'background',
+        'background',
+    ]
     assert matches.found_by.tolist() == [[0, -1, -1]]
     assert matches.rank.tolist() == [0, 1, 2, 3, 0, 1, 4, 2]
     # [4, 29] of label 1 covers 6 of 29 s of the other label's [0, 10] and 9 of 26 of its own.
@@ -48,26 +57,30 @@ def test_kinds_by_hand():
 def test_detad_judges_by_the_ground_truth_that_is_overlapped_most():
     gt = SegmentTable([0, 0], [[0, 10], [2, 14]], [0, 1])
     # Both overlap [0, 10] of their label and [2, 14] of the other: by .6 and .67, by .17 and .5.
-    det = SegmentTable([0, 0, 0], [[0, 10], [2, 12], [8, 14]], [0, 0, 0], [.9, .8, .7])
-    names = {rule: [KINDS[kind] for kind in kinds_of(gt, det, .5, rule)[0]]
-             for rule in ('detad', 'own label')}
+    det = SegmentTable([0, 0, 0], [[0, 10], [2, 12], [8, 14]], [0, 0, 0], [0.9, 0.8, 0.7])
+    names = {
+        rule: [KINDS[kind] for kind in kinds_of(gt, det, 0.5, rule)[0]]
+        for rule in ('detad', 'own label')
+    }
     assert names['detad'] == ['true positive', 'wrong label', 'wrong label']
     assert names['own label'] == ['true positive', 'double detection', 'wrong label']
-    poor = {rule: KINDS[kinds_of(gt, det.rows([2]), .6, rule)[0][0]] for rule in names}
+    poor = {rule: KINDS[kinds_of(gt, det.rows([2]), 0.6, rule)[0][0]] for rule in names}
     assert poor == {'detad': 'confusion', 'own label': 'localization'}
     with pytest.raises(ValueError, match='rules'):
-        kinds_of(gt, det, .5, 'other')
+        kinds_of(gt, det, 0.5, 'other')
 
 
 def slow_detad_kind(gt, det, row, hit, tiou):
     """The paper's rule in plain words; ties of overlap go to the own label."""
-    overlap, own = 0., False
+    overlap, own = 0.0, False
     start, end = det.segments[row]
     for video, (low, high), label in zip(gt.videos, gt.segments, gt.labels):
         if video == det.videos[row]:
             inter = max(min(end, high) - max(start, low), 0)
-            overlap, own = max((overlap, own), (inter / (high - low + end - start - inter),
-                                                bool(label == det.labels[row])))
+            overlap, own = max(
+                (overlap, own),
+                (inter / (high - low + end - start - inter), bool(label == det.labels[row])),
+            )
     if hit:
         return 'true positive'
     if overlap >= tiou:
@@ -78,7 +91,7 @@ def slow_detad_kind(gt, det, row, hit, tiou):
 
 
 def slow_kind(gt, det, row, hit, tiou):
-    best = {True: 0., False: 0.}
+    best = {True: 0.0, False: 0.0}
     start, end = det.segments[row]
     for video, (low, high), label in zip(gt.videos, gt.segments, gt.labels):
         if video == det.videos[row]:
@@ -87,8 +100,10 @@ def slow_kind(gt, det, row, hit, tiou):
             best[own] = max(best[own], inter / (high - low + end - start - inter))
     if hit:
         return 'true positive'
-    for limit, names in ((tiou, ('double detection', 'wrong label')),
-                         (0.1, ('localization', 'confusion'))):
+    for limit, names in (
+        (tiou, ('double detection', 'wrong label')),
+        (0.1, ('localization', 'confusion')),
+    ):
         for own, name in zip((True, False), names):
             if best[own] >= limit:
                 return name
@@ -97,7 +112,7 @@ def slow_kind(gt, det, row, hit, tiou):
 
 def ap_of_hits(hits, num_gt):
     """Area under the monotone precision-recall curve, in a plain loop."""
-    found, area, precision = np.cumsum(hits), 0., 0.
+    found, area, precision = np.cumsum(hits), 0.0, 0.0
     for i in reversed(range(len(hits))):
         precision = max(precision, found[i] / (i + 1))
         area += precision * hits[i] / num_gt
@@ -111,12 +126,16 @@ def tables(draw):
     def table(count, scores):
         start = rng.integers(0, 20, count) / 2
         segments = np.stack([start, start + rng.integers(1, 12, count) / 2], axis=1)
-        return SegmentTable(rng.integers(0, 3, count), segments, rng.integers(0, 3, count),
-                            rng.integers(0, 30, count) / 30 if scores else None)
+        return SegmentTable(
+            rng.integers(0, 3, count),
+            segments,
+            rng.integers(0, 3, count),
+            rng.integers(0, 30, count) / 30 if scores else None,
+        )
 
     gt = clean_ground_truth(table(draw(st.integers(1, 12)), False))
     det = table(draw(st.integers(0, 40)), True)
-    return gt, det.rows(np.isin(det.labels, gt.labels)), draw(st.sampled_from([.3, .5, .75]))
+    return gt, det.rows(np.isin(det.labels, gt.labels)), draw(st.sampled_from([0.3, 0.5, 0.75]))
 
 
 @settings(max_examples=60, deadline=None)
@@ -126,9 +145,11 @@ def test_agrees_with_loops_and_with_average_precision(case):
     kinds, matches = kinds_of(gt, det, tiou)
     hits = matches.true_positive[0]
     assert [KINDS[kind] for kind in kinds] == [
-        slow_kind(gt, det, row, hits[row], tiou) for row in range(len(det))]
+        slow_kind(gt, det, row, hits[row], tiou) for row in range(len(det))
+    ]
     assert [KINDS[kind] for kind in kinds_of(gt, det, tiou, 'detad')[0]] == [
-        slow_detad_kind(gt, det, row, hits[row], tiou) for row in range(len(det))]
+        slow_detad_kind(gt, det, row, hits[row], tiou) for row in range(len(det))
+    ]
     assert set(matches.found_by[0]) - {-1} == set(np.flatnonzero(hits))
     found = matches.found_by[0] >= 0
     assert (det.labels[matches.found_by[0][found]] == gt.labels[found]).all()
@@ -143,20 +164,27 @@ def test_agrees_with_loops_and_with_average_precision(case):
 def test_removing_errors_raises_map():
     tious = [0.5, 0.75]
     matches = match_detections(GT, CASES, tious)
-    kinds = np.stack([classify(row, *best_overlaps(GT, CASES)[:2], tiou)
-                      for row, tiou in zip(matches.true_positive, tious)])
-    late = SegmentTable([0, 0], [[50, 60], [0, 10]], [0, 0], [.9, .8])  # background comes first
+    kinds = np.stack(
+        [
+            classify(row, *best_overlaps(GT, CASES)[:2], tiou)
+            for row, tiou in zip(matches.true_positive, tious)
+        ]
+    )
+    late = SegmentTable([0, 0], [[50, 60], [0, 10]], [0, 0], [0.9, 0.8])  # background comes first
     only = SegmentTable([0], [[0, 10]], [0])
     gains = removal_gain(only, late, np.array([[5, 0]]), [0.5], 0.5)
-    assert gains == dict.fromkeys(KINDS[1:5], 0.) | {'background': 0.5}
+    assert gains == dict.fromkeys(KINDS[1:5], 0.0) | {'background': 0.5}
     ap = average_precision(GT, CASES, tious)[1].mean()
     assert all(gain >= 0 for gain in removal_gain(GT, CASES, kinds, tious, ap).values())
 
 
 def test_profile_by_hand():
     counts = false_positive_profile(
-        kinds=np.array([0, 5, 3, 0, 2]), rank=np.array([0, 1, 2, 0, 7]),
-        num_gt=np.array([2, 2, 2, 1, 1]), num_bins=3)
+        kinds=np.array([0, 5, 3, 0, 2]),
+        rank=np.array([0, 1, 2, 0, 7]),
+        num_gt=np.array([2, 2, 2, 1, 1]),
+        num_bins=3,
+    )
     assert counts.tolist() == [[2, 0, 0, 0, 0, 1], [0, 0, 0, 1, 0, 0], [0] * 6]
 
 

@@ -25,9 +25,16 @@ def test_any_number(value, decimals):
 @pytest.mark.parametrize('decimals', [2, 4])
 def test_ties_their_neighbours_and_float32(decimals):
     rng = np.random.default_rng(0)
-    ties = (rng.integers(0, 10**6, 5000) + .5) / 10**decimals
-    values = np.concatenate([
-        ties, np.nextafter(ties, np.inf), np.nextafter(ties, 0), rng.integers(0, 10**5, 5000) / 64,
-        rng.uniform(-1e4, 1e4, 5000), rng.random(5000).astype(np.float32)])
+    ties = (rng.integers(0, 10**6, 5000) + 0.5) / 10**decimals
+    values = np.concatenate(
+        [
+            ties,
+            np.nextafter(ties, np.inf),
+            np.nextafter(ties, 0),
+            rng.integers(0, 10**5, 5000) / 64,
+            rng.uniform(-1e4, 1e4, 5000),
+            rng.random(5000).astype(np.float32),
+        ]
+    )
     expected = [round(x, decimals) for x in values.tolist()]
     assert round_decimals(values, decimals).tolist() == expected

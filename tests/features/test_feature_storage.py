@@ -80,8 +80,10 @@ def test_files_of_one_name_are_left_out_and_the_others_stay(tmp_path):
     found, clashes = find_files(tmp_path)
     assert [name for name, _ in found] == ['b', 'c/a']
     assert list(clashes) == ['a', 'd']
-    assert clashes['a'] == (f"{tmp_path / 'a.mkv'} and {tmp_path / 'a.mp4'} would both be called "
-                            "'a'; rename one, or give them separately")
+    assert clashes['a'] == (
+        f'{tmp_path / "a.mkv"} and {tmp_path / "a.mp4"} would both be called '
+        "'a'; rename one, or give them separately"
+    )
 
 
 def test_rank_comes_from_the_launcher(monkeypatch):
@@ -96,6 +98,7 @@ def test_rank_comes_from_the_launcher(monkeypatch):
 def test_checkpoint_is_identified(tmp_path):
     (tmp_path / 'a.pth').write_bytes(b'abc')
     assert file_hash(local_checkpoint(str(tmp_path / 'a.pth'))) == (
-        'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+        'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'
+    )
     with pytest.raises(FileNotFoundError, match='There is no checkpoint'):
         local_checkpoint(tmp_path / 'b.pth')

@@ -17,19 +17,30 @@ def moving_frames(count=4, step=(2, 1), size=(64, 96)):
     rng = np.random.default_rng(0)
     large = cv2.GaussianBlur(rng.uniform(0, 255, (200, 200)).astype(np.float32), (0, 0), 3)
     large = cv2.normalize(large, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
-    frames = [large[60 - step[1] * i:, 60 - step[0] * i:][:size[0], :size[1]]
-              for i in range(count)]
+    frames = [
+        large[60 - step[1] * i :, 60 - step[0] * i :][: size[0], : size[1]] for i in range(count)
+    ]
     return np.stack(frames)[..., None].repeat(3, axis=-1)
 
 
 def test_coding_is_that_of_the_authors():
-    flow = np.array([[-25., -20.], [0., 20.], [0.07, -0.09]], np.float32)
+    flow = np.array([[-25.0, -20.0], [0.0, 20.0], [0.07, -0.09]], np.float32)
     assert code_flow(flow).tolist() == [[0, 0], [128, 255], [128, 127]]
     assert code_flow(flow).dtype == np.uint8
 
 
-@pytest.mark.parametrize('method', ['dis', pytest.param('tvl1', marks=pytest.mark.skipif(
-    not has_tvl1(), reason='this OpenCV lacks the contrib modules'))])
+@pytest.mark.parametrize(
+    'method',
+    [
+        'dis',
+        pytest.param(
+            'tvl1',
+            marks=pytest.mark.skipif(
+                not has_tvl1(), reason='this OpenCV lacks the contrib modules'
+            ),
+        ),
+    ],
+)
 def test_flow_points_where_things_move(method):
     coded = open_flow(method).open('video', 4)(moving_frames())
     assert coded.shape == (3, 64, 96, 2) and coded.dtype == np.uint8
@@ -54,7 +65,9 @@ class _StandInRaft(torch.nn.Module):
     def forward(self, first, second):
         assert first.shape == second.shape and first.shape[2] % 8 == 0 == first.shape[3] % 8
         assert first.min() >= -1 and first.max() <= 1
-        flow = torch.tensor([1., -2.])[None, :, None, None].expand(len(first), 2, *first.shape[2:])
+        flow = torch.tensor([1.0, -2.0])[None, :, None, None].expand(
+            len(first), 2, *first.shape[2:]
+        )
         return [flow * 0, flow * self.scale]  # the last refinement counts
 
 
@@ -87,7 +100,7 @@ def test_raft_is_fed_and_read_as_torchvision_documents(torchvision_raft):
 
 
 def test_raft_takes_weights_from_a_file(torchvision_raft, tmp_path):
-    torch.save(dict(scale=torch.tensor([2.])), tmp_path / 'raft.pth')
+    torch.save(dict(scale=torch.tensor([2.0])), tmp_path / 'raft.pth')
     source = open_flow('raft', str(tmp_path / 'raft.pth'))
     assert torchvision_raft['weights'] is None and source.model.scale == 2
     torch.save(dict(other=torch.ones(1)), tmp_path / 'other.pth')
@@ -105,8 +118,10 @@ def write_images(folder, count, value=(134, 115), size=(48, 64), first=1):
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(first, first + count):
         for axis, level in zip('xy', value):
-            cv2.imwrite(str(folder / f'flow_{axis}_{number:05d}.jpg'),
-                        np.full(size, level + number - first, np.uint8))
+            cv2.imwrite(
+                str(folder / f'flow_{axis}_{number:05d}.jpg'),
+                np.full(size, level + number - first, np.uint8),
+            )
 
 
 @pytest.mark.parametrize('first', [0, 1])

@@ -30,12 +30,20 @@ def test_pictures_are_prepared_as_for_the_recognizer(name, size):
 
 
 def test_what_concerns_time_is_left_out():
-    pipeline = [dict(type='mmaction.DecordInit'), dict(type='DenseSampleFrames', clip_len=8),
-                dict(type='DecordDecode'), dict(type='Resize', scale=(-1, 8)),
-                dict(type='TenCrop', crop_size=6), dict(type='Flip', flip_ratio=0),
-                dict(type='FormatShape', input_format='NCHW'), dict(type='PackActionInputs')]
-    assert spatial_transforms(pipeline) == [dict(type='Resize', scale=(-1, 8)),
-                                            dict(type='CenterCrop', crop_size=6)]
+    pipeline = [
+        dict(type='mmaction.DecordInit'),
+        dict(type='DenseSampleFrames', clip_len=8),
+        dict(type='DecordDecode'),
+        dict(type='Resize', scale=(-1, 8)),
+        dict(type='TenCrop', crop_size=6),
+        dict(type='Flip', flip_ratio=0),
+        dict(type='FormatShape', input_format='NCHW'),
+        dict(type='PackActionInputs'),
+    ]
+    assert spatial_transforms(pipeline) == [
+        dict(type='Resize', scale=(-1, 8)),
+        dict(type='CenterCrop', crop_size=6),
+    ]
 
 
 def test_order_of_sources_of_the_pipeline():
@@ -53,11 +61,14 @@ def test_crop_larger_than_the_frames_is_an_error():
         pipeline(np.zeros((1, 32, 32, 3), dtype=np.uint8))
 
 
-@pytest.mark.parametrize('name, message', [
-    ('mmaction::recognition/tsn/nothing', 'there is no config file'),
-    ('nowhere::recognition/tsn', 'package nowhere is not installed'),
-    ('nothing.py', 'there is no config file'),
-])
+@pytest.mark.parametrize(
+    'name, message',
+    [
+        ('mmaction::recognition/tsn/nothing', 'there is no config file'),
+        ('nowhere::recognition/tsn', 'package nowhere is not installed'),
+        ('nothing.py', 'there is no config file'),
+    ],
+)
 def test_configs_that_are_not_there(name, message):
     with pytest.raises(TmxError, match=message):
         load_recognizer_config(name)

@@ -21,7 +21,7 @@ class Video:
 
     def chunks(self):
         for start in range(0, len(self.frames), self.size):
-            chunk = self.frames[start:start + self.size]
+            chunk = self.frames[start : start + self.size]
             self.reads += len(chunk)
             yield chunk
 
@@ -34,8 +34,9 @@ def frames():
 
 
 def pipeline():
-    return FramePipeline([dict(type='Resize', scale=(-1, 40)),
-                          dict(type='CenterCrop', crop_size=32)])
+    return FramePipeline(
+        [dict(type='Resize', scale=(-1, 40)), dict(type='CenterCrop', crop_size=32)]
+    )
 
 
 @pytest.mark.parametrize('size', [1, 4, 9])
@@ -57,7 +58,7 @@ def test_one_frame_does_not_move(frames):
     assert len(found) == 1 and (found[0][..., 3:] == 128).all()
 
 
-@pytest.mark.parametrize('channels, width', [((2, ), 2), ((3, ), 3), ((2, 3), 5)])
+@pytest.mark.parametrize('channels, width', [((2,), 2), ((3,), 3), ((2, 3), 5)])
 def test_streams_in_their_order(frames, channels, width):
     flow = open_flow('dis') if 2 in channels else None
     found = np.concatenate(list(FrameStreams(pipeline(), channels, flow).chunks(Video(frames, 4))))
@@ -70,4 +71,4 @@ def test_flow_is_there_exactly_where_it_is_wanted():
     with pytest.raises(ConfigError, match='takes optical flow; say how'):
         FrameStreams(pipeline(), (3, 2))
     with pytest.raises(ConfigError, match='takes no optical flow'):
-        FrameStreams(pipeline(), (3, ), open_flow('dis'))
+        FrameStreams(pipeline(), (3,), open_flow('dis'))

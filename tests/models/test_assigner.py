@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Assignment against hand-worked cases and an independent implementation with plain loops."""
+
 import math
 
 import hypothesis.strategies as st
@@ -31,9 +32,13 @@ def assign(segments, labels, points, logits=None, offsets=None, valid=None, **kw
     offsets = torch.ones(n, 2) if offsets is None else offsets
     valid = torch.ones(n, dtype=torch.bool) if valid is None else valid
     return TemporalSimOTAAssigner(**kwargs).assign(
-        points, valid, logits, offsets,
+        points,
+        valid,
+        logits,
+        offsets,
         torch.tensor(segments, dtype=torch.float32).reshape(-1, 2),
-        torch.tensor(labels, dtype=torch.long))
+        torch.tensor(labels, dtype=torch.long),
+    )
 
 
 def test_points_of_a_pyramid():
@@ -41,7 +46,7 @@ def test_points_of_a_pyramid():
     assert points.time.tolist() == [0, 1, 2, 3, 0, 2, 0]
     assert points.stride.tolist() == [1, 1, 1, 1, 2, 2, 4]
     assert points.range_low.tolist() == [0, 0, 0, 0, 4, 4, 8]
-    offsets = torch.tensor([[1., 2.]] * 7)
+    offsets = torch.tensor([[1.0, 2.0]] * 7)
     segments = decode_segments(offsets, points)
     assert segments[3].tolist() == [2, 5]
     assert segments[5].tolist() == [0, 6]
@@ -66,7 +71,10 @@ def test_the_shorter_of_two_is_matched_and_equal_ones_both():
     points = points_of([12], [(0, 100)])
     found = assign([(0, 10), (3, 7)], [0, 1], points)
     assert set(zip(found.matched_points.tolist(), found.matched_gts.tolist())) == {
-        (4, 1), (5, 1), (6, 1)}
+        (4, 1),
+        (5, 1),
+        (6, 1),
+    }
     found = assign([(3, 7), (3, 7.0005)], [0, 1], points)
     assert found.class_targets[5].tolist() == [1, 1, 0]
     assert found.nearest_gt[5] == 0  # equal costs: the first
@@ -82,7 +90,7 @@ def test_strictly_inside_the_centre():
 
 def test_offsets_are_learnt_from_the_cheapest_segment_matched_or_not():
     points = points_of([12], [(0, 100)])
-    offsets = torch.tensor([[5., 5.]]).repeat(12, 1)  # at 5: exactly the long segment
+    offsets = torch.tensor([[5.0, 5.0]]).repeat(12, 1)  # at 5: exactly the long segment
     found = assign([(0, 10), (3, 7)], [0, 0], points, offsets=offsets)
     assert found.nearest_gt[5] == 0 and (found.matched_gts == 1).all()
     assert found.offset_targets[5].tolist() == [5, 5]
@@ -93,7 +101,7 @@ def test_padding_takes_no_part():
     valid = torch.arange(12) < 5
     found = assign([(2, 8)], [0], points, valid=valid)
     assert found.matched_points.tolist() == [4]
-    assert found.weights.tolist() == [1.] * 5 + [0.] * 7
+    assert found.weights.tolist() == [1.0] * 5 + [0.0] * 7
     assert (found.nearest_gt[5:] == -1).all()
 
 
@@ -106,17 +114,17 @@ def test_nothing_to_match(segments):
 
 def test_keep_percent_weights_the_cheapest_points_of_each_segment():
     points = points_of([12], [(0, 100)])
-    offsets = torch.full((12, 2), 20.)
-    offsets[3], offsets[4] = torch.tensor([1., 5.]), torch.tensor([2., 4.])  # exact there
+    offsets = torch.full((12, 2), 20.0)
+    offsets[3], offsets[4] = torch.tensor([1.0, 5.0]), torch.tensor([2.0, 4.0])  # exact there
     found = assign([(2, 8)], [0], points, offsets=offsets, keep_percent=0.3, confuse_weight=0.25)
     # 7 points inside: int(0.3 * 7) = 2 are kept.
-    assert found.weights.tolist() == [1, 1, .25, 1, 1, .25, .25, .25, .25, 1, 1, 1]
+    assert found.weights.tolist() == [1, 1, 0.25, 1, 1, 0.25, 0.25, 0.25, 0.25, 1, 1, 1]
     with pytest.raises(ValueError, match='keep_percent'):
         TemporalSimOTAAssigner(keep_percent=1.5)
 
 
 def test_cheapest_share_by_hand():
-    costs = torch.tensor([3., 1., 2., 5., 4.])
+    costs = torch.tensor([3.0, 1.0, 2.0, 5.0, 4.0])
     gt_idx = torch.tensor([0, 0, 0, 1, 1])
     assert cheapest_share(costs, gt_idx, 3, 0.5).tolist() == [False, True, False, False, True]
 
@@ -127,21 +135,31 @@ def test_focal_cost_is_the_sum_over_all_classes():
     point_idx, labels = torch.tensor([0, 0, 3, 4]), torch.tensor([1, 6, 2, 0])
     expected = []
     for p, label in zip(point_idx, labels):
-        total = 0.
+        total = 0.0
         for k, x in enumerate(logits[p].tolist()):
             prob = 1 / (1 + math.exp(-x))
-            total += (-.25 * (1 - prob)**2 * math.log(prob) if k == label
-                      else -.75 * prob**2 * math.log(1 - prob))
+            total += (
+                -0.25 * (1 - prob) ** 2 * math.log(prob)
+                if k == label
+                else -0.75 * prob**2 * math.log(1 - prob)
+            )
         expected.append(total)
-    torch.testing.assert_close(one_hot_focal_cost(logits, point_idx, labels),
-                               torch.tensor(expected))
+    torch.testing.assert_close(
+        one_hot_focal_cost(logits, point_idx, labels), torch.tensor(expected)
+    )
 
 
 def slow_assign(points, valid, logits, offsets, segments, labels, radius=1.5):
     """The definition, pair by pair, in double precision."""
     matched, nearest = set(), []
-    rows = list(zip(points.time.tolist(), points.stride.tolist(), points.range_low.tolist(),
-                    points.range_high.tolist()))
+    rows = list(
+        zip(
+            points.time.tolist(),
+            points.stride.tolist(),
+            points.range_low.tolist(),
+            points.range_high.tolist(),
+        )
+    )
     for n, (t, stride, low, high) in enumerate(rows):
         costs, candidates = {}, {}
         for g, (s, e) in enumerate(segments.double().tolist()):
@@ -152,17 +170,23 @@ def slow_assign(points, valid, logits, offsets, segments, labels, radius=1.5):
             inter = min(lp, lt) + min(rp, rt)
             union = lp + rp + lt + rt - inter
             hull = max(lp, lt) + max(rp, rt)
-            iou_cost = 1 - inter / max(union, 1e-8) + (
-                ((rp - lp) - (rt - lt)) / 2 / max(hull, 1e-8))**2
-            focal = 0.
+            iou_cost = (
+                1 - inter / max(union, 1e-8) + (((rp - lp) - (rt - lt)) / 2 / max(hull, 1e-8)) ** 2
+            )
+            focal = 0.0
             for k, x in enumerate(logits[n].double().tolist()):
                 p = 1 / (1 + math.exp(-x))
-                focal += (-.25 * (1 - p)**2 * math.log(p) if k == labels[g]
-                          else -.75 * p**2 * math.log(1 - p))
+                focal += (
+                    -0.25 * (1 - p) ** 2 * math.log(p)
+                    if k == labels[g]
+                    else -0.75 * p**2 * math.log(1 - p)
+                )
             costs[g] = focal + 2 * iou_cost
             centre = (s + e) / 2
-            if (max(s, centre - radius * stride) < t < min(e, centre + radius * stride)
-                    and low <= max(t - s, e - t) <= high):
+            if (
+                max(s, centre - radius * stride) < t < min(e, centre + radius * stride)
+                and low <= max(t - s, e - t) <= high
+            ):
                 candidates[g] = e - s
         shortest = min(candidates.values(), default=0)
         matched |= {(n, g) for g, length in candidates.items() if length <= shortest + 1e-3}
@@ -213,15 +237,23 @@ class LargestTensor(TorchDispatchMode):
 
 def test_no_tensor_of_points_by_segments_by_classes():
     num_gts, num_classes = 300, 293
-    points = pyramid_points(level_lengths(2304, 6), [2**i for i in range(6)],
-                            [(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 10000)])
+    points = pyramid_points(
+        level_lengths(2304, 6),
+        [2**i for i in range(6)],
+        [(0, 4), (2, 8), (4, 16), (8, 32), (16, 64), (32, 10000)],
+    )
     n = len(points.time)
     torch.manual_seed(0)
     starts = torch.rand(num_gts) * 2250
     segments = torch.stack((starts, starts + torch.rand(num_gts) * 50 + 1), 1)
     with LargestTensor() as largest:
         TemporalSimOTAAssigner().assign(
-            points, torch.ones(n, dtype=torch.bool), torch.randn(n, num_classes),
-            torch.rand(n, 2) * 5, segments, torch.randint(0, num_classes, (num_gts, )))
+            points,
+            torch.ones(n, dtype=torch.bool),
+            torch.randn(n, num_classes),
+            torch.rand(n, 2) * 5,
+            segments,
+            torch.randint(0, num_classes, (num_gts,)),
+        )
     # The logits themselves are n x K floats; a full n x G x K would be 1.6 GB.
     assert largest.bytes <= 4 * n * max(num_gts, num_classes)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Released checkpoints of both public implementations, made up with their exact key lists."""
+
 import os
 import re
 import subprocess
@@ -21,13 +22,20 @@ from tmx_plugin.models.checkpoint import (
 )
 from tmx_plugin.structures.epic import NOUNS_WITHOUT_INSTANCE
 
-OPENTAD = ('thumos_i3d', 'multithumos_i3d', 'multithumos_i3d_rgb', 'epic_kitchens_slowfast_noun',
-           'epic_kitchens_slowfast_verb')
+OPENTAD = (
+    'thumos_i3d',
+    'multithumos_i3d',
+    'multithumos_i3d_rgb',
+    'epic_kitchens_slowfast_noun',
+    'epic_kitchens_slowfast_verb',
+)
 #: Layouts of the original by the config that they are for.
-ORIGINAL = dict(thumos_i3d='temporalmaxer_thumos_i3d',
-                multithumos_i3d_rgb='temporalmaxer_multithumos_i3d',
-                epic_kitchens_slowfast_noun='temporalmaxer_epic_slowfast_noun',
-                epic_kitchens_slowfast_verb='temporalmaxer_epic_slowfast_verb')
+ORIGINAL = dict(
+    thumos_i3d='temporalmaxer_thumos_i3d',
+    multithumos_i3d_rgb='temporalmaxer_multithumos_i3d',
+    epic_kitchens_slowfast_noun='temporalmaxer_epic_slowfast_noun',
+    epic_kitchens_slowfast_verb='temporalmaxer_epic_slowfast_verb',
+)
 
 
 def state_dict_of(key_list, title):
@@ -48,8 +56,17 @@ def config_of(repo, name):
 def opentad_file(path, state, ema):
     def wrap(tensors):
         return {f'module.{k}': v for k, v in tensors.items()}
-    torch.save(dict(epoch=45, state_dict=wrap(state), state_dict_ema=wrap(ema),
-                    optimizer=dict(state={}, param_groups=[]), scheduler=dict(last_epoch=9)), path)
+
+    torch.save(
+        dict(
+            epoch=45,
+            state_dict=wrap(state),
+            state_dict_ema=wrap(ema),
+            optimizer=dict(state={}, param_groups=[]),
+            scheduler=dict(last_epoch=9),
+        ),
+        path,
+    )
     return path
 
 
@@ -80,14 +97,17 @@ def test_original_layout(name, golden_dir, repo, tmp_path):
     torch.save(dict(epoch=60, state_dict={}, state_dict_ema=weights), path)
     model = init_localizer(config_of(repo, name), path)
     state = model.state_dict()
-    assert torch.equal(state['neck.embed.1.norm.weight'],
-                       weights['backbone.embd_norm.1.weight'].flatten())
-    assert torch.equal(state['head.cls_tower.1.conv.weight'],
-                       weights['cls_head.head.1.conv.weight'])
+    assert torch.equal(
+        state['neck.embed.1.norm.weight'], weights['backbone.embd_norm.1.weight'].flatten()
+    )
+    assert torch.equal(
+        state['head.cls_tower.1.conv.weight'], weights['cls_head.head.1.conv.weight']
+    )
     assert torch.equal(state['head.reg_conv.bias'], weights['reg_head.offset_head.conv.bias'])
     if 'neck.fpn_norms.0.weight' in weights:
-        assert torch.equal(state['neck.level_norms.5.bias'],
-                           weights['neck.fpn_norms.5.bias'].flatten())
+        assert torch.equal(
+            state['neck.level_norms.5.bias'], weights['neck.fpn_norms.5.bias'].flatten()
+        )
     assert {m.eps for m in model.modules() if isinstance(m, nn.LayerNorm)} == {1e-5}
     expected = weights['cls_head.cls_head.conv.bias']
     if len(expected) == 300:
@@ -99,7 +119,10 @@ def test_original_layout(name, golden_dir, repo, tmp_path):
 def convert(repo, *args):
     return subprocess.run(
         [sys.executable, str(repo / 'tools/convert/released_checkpoint.py'), *map(str, args)],
-        capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': str(repo)})
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'PYTHONPATH': str(repo)},
+    )
 
 
 def test_converted_file_is_the_same_model(golden_dir, repo, tmp_path):
@@ -128,17 +151,30 @@ def test_converter_lists_differences_from_the_closest_config(golden_dir, repo, t
 
 
 def small_model(num_classes=3, **neck):
-    return MODELS.build(dict(
-        type='TemporalMaxer',
-        neck=dict(type='TemporalMaxerNeck', in_channels=8, out_channels=16, **neck),
-        head=dict(type='TemporalMaxerHead', num_classes=num_classes, in_channels=16,
-                  feat_channels=16, regression_ranges=[(0, 10)] * 6)))
+    return MODELS.build(
+        dict(
+            type='TemporalMaxer',
+            neck=dict(type='TemporalMaxerNeck', in_channels=8, out_channels=16, **neck),
+            head=dict(
+                type='TemporalMaxerHead',
+                num_classes=num_classes,
+                in_channels=16,
+                feat_channels=16,
+                regression_ranges=[(0, 10)] * 6,
+            ),
+        )
+    )
 
 
 def released_state(model):
     """The model's weights as OpenTAD would name them."""
-    rules = (('neck.embed.', 'projection.embed.'), ('neck.level_norms.', 'neck.fpn_norms.'),
-             ('_tower.', '_convs.'), ('_conv.', '_head.'), ('head.scales.', 'head.scale.'))
+    rules = (
+        ('neck.embed.', 'projection.embed.'),
+        ('neck.level_norms.', 'neck.fpn_norms.'),
+        ('_tower.', '_convs.'),
+        ('_conv.', '_head.'),
+        ('head.scales.', 'head.scale.'),
+    )
     state = {}
     for key, value in model.state_dict().items():
         for ours, theirs in rules:
@@ -211,10 +247,17 @@ def test_other_files(content, tmp_path):
         load_checkpoint_file(path)
 
 
-@pytest.mark.parametrize('content, found', [
-    (dict(epoch=3), "the keys .'epoch'"), (dict(state_dict=None), "the keys .'state_dict'"),
-    (dict(state_dict=[torch.ones(1)]), "the keys .'state_dict'"), ([1, 2], 'a list'),
-    ({1: torch.ones(1)}, "the keys .'1'"), ({}, 'the keys')])
+@pytest.mark.parametrize(
+    'content, found',
+    [
+        (dict(epoch=3), "the keys .'epoch'"),
+        (dict(state_dict=None), "the keys .'state_dict'"),
+        (dict(state_dict=[torch.ones(1)]), "the keys .'state_dict'"),
+        ([1, 2], 'a list'),
+        ({1: torch.ones(1)}, "the keys .'1'"),
+        ({}, 'the keys'),
+    ],
+)
 def test_file_without_weights(content, found):
     with pytest.raises(CheckpointError, match=f'x.pth holds no state dict: .* found {found}'):
         to_plugin_checkpoint(content, small_model(), 'x.pth')
@@ -225,9 +268,16 @@ def test_file_that_is_not_there(tmp_path):
         load_checkpoint_file(tmp_path / 'f.pth')
 
 
-@pytest.mark.parametrize('name, parameters', [
-    ('thumos_i3d', 7_117_852), ('multithumos_i3d', 7_980_617), ('multithumos_i3d_rgb', 6_407_753),
-    ('epic_kitchens_slowfast_noun', 7_930_669), ('epic_kitchens_slowfast_verb', 7_635_561)])
+@pytest.mark.parametrize(
+    'name, parameters',
+    [
+        ('thumos_i3d', 7_117_852),
+        ('multithumos_i3d', 7_980_617),
+        ('multithumos_i3d_rgb', 6_407_753),
+        ('epic_kitchens_slowfast_noun', 7_930_669),
+        ('epic_kitchens_slowfast_verb', 7_635_561),
+    ],
+)
 def test_number_of_parameters(name, parameters, repo):
     model = MODELS.build(Config.fromfile(str(config_of(repo, name))).model)
     assert sum(p.numel() for p in model.parameters()) == parameters

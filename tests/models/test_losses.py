@@ -17,22 +17,23 @@ from tmx_plugin.models.losses import (
 
 def test_focal_loss_by_hand():
     # p = 0.5: positive .25 * .25 * ln 2, negative .75 * .25 * ln 2.
-    found = sigmoid_focal_loss(torch.zeros(2), torch.tensor([1., 0.]))
-    torch.testing.assert_close(found, torch.tensor([.0625, .1875]) * math.log(2))
+    found = sigmoid_focal_loss(torch.zeros(2), torch.tensor([1.0, 0.0]))
+    torch.testing.assert_close(found, torch.tensor([0.0625, 0.1875]) * math.log(2))
 
 
 def test_focal_loss_of_extreme_logits_is_finite():
-    logits = torch.tensor([-200., 200., -200., 200.], requires_grad=True)
-    loss = sigmoid_focal_loss(logits, torch.tensor([1., 1., 0., 0.]))
+    logits = torch.tensor([-200.0, 200.0, -200.0, 200.0], requires_grad=True)
+    loss = sigmoid_focal_loss(logits, torch.tensor([1.0, 1.0, 0.0, 0.0]))
     loss.sum().backward()
     assert torch.isfinite(loss).all() and torch.isfinite(logits.grad).all()
-    torch.testing.assert_close(loss.detach(), torch.tensor([50., 0., 0., 150.]))
+    torch.testing.assert_close(loss.detach(), torch.tensor([50.0, 0.0, 0.0, 150.0]))
 
 
 def test_negative_focal_loss_is_that_of_zero_targets():
     logits = torch.linspace(-60, 60, 500)
-    torch.testing.assert_close(negative_focal_loss(logits),
-                               sigmoid_focal_loss(logits, torch.zeros_like(logits)))
+    torch.testing.assert_close(
+        negative_focal_loss(logits), sigmoid_focal_loss(logits, torch.zeros_like(logits))
+    )
 
 
 def test_label_smoothing():
@@ -43,17 +44,20 @@ def test_label_smoothing():
 
 
 def test_point_weights():
-    logits, targets, weight = torch.randn(4, 3), torch.eye(4, 3), torch.tensor([1., 0, .5, 2])
+    logits, targets, weight = torch.randn(4, 3), torch.eye(4, 3), torch.tensor([1.0, 0, 0.5, 2])
     expected = (sigmoid_focal_loss(logits, targets).sum(1) * weight).sum()
     torch.testing.assert_close(SnippetFocalLoss()(logits, targets, weight), expected)
 
 
-@pytest.mark.parametrize('pred, target, expected', [
-    ((0, 10), (0, 10), 1.),
-    ((0, 10), (5, 15), 5 / 15 - (5 / 15)**2),  # inter 5, union 15, hull 15, centres 5 apart
-    ((0, 2), (8, 10), 0 - (8 / 10)**2),  # apart
-    ((3, 3), (3, 3), 0.),  # no length
-])
+@pytest.mark.parametrize(
+    'pred, target, expected',
+    [
+        ((0, 10), (0, 10), 1.0),
+        ((0, 10), (5, 15), 5 / 15 - (5 / 15) ** 2),  # inter 5, union 15, hull 15, centres 5 apart
+        ((0, 2), (8, 10), 0 - (8 / 10) ** 2),  # apart
+        ((3, 3), (3, 3), 0.0),  # no length
+    ],
+)
 def test_diou_by_hand(pred, target, expected):
     found = aligned_segment_diou(torch.tensor([pred]).float(), torch.tensor([target]).float())
     assert found.item() == pytest.approx(expected, abs=1e-6)
@@ -65,9 +69,11 @@ def test_offset_cost_is_one_less_diou_with_squared_distance(rows):
     offsets = torch.tensor(rows, dtype=torch.float64)
     pred, target = offsets[:, :2], offsets[:, 2:]
     cost = offset_diou_cost(pred, target)
+
     # The same segments around the point 0, by the other function.
     def around_zero(x):
         return torch.stack((-x[:, 0], x[:, 1]), 1)
+
     diou = aligned_segment_diou(around_zero(pred), around_zero(target))
     some = (pred.sum(1) + target.sum(1)) > 1e-3  # the two divide by different least values
     torch.testing.assert_close(cost[some], 1 - diou[some], atol=1e-5, rtol=1e-5)

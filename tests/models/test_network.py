@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The assembled model: shapes, padding, batches, and the corners of the loss."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,18 +17,27 @@ from tmx_plugin.models.necks.temporal_maxer_neck import level_lengths
 LAYER_NORM = dict(type='LN', eps=1e-6)
 GROUP_NORM = dict(type='GN', num_groups=4, affine=False)
 RANGES = [(0, 4), (4, 8), (8, 16), (16, 32), (32, 64), (64, 10000)]
-META = dict(feature_stride=4, offset_frames=8, fps=30., duration=100., video_id='v')
+META = dict(feature_stride=4, offset_frames=8, fps=30.0, duration=100.0, video_id='v')
 
 
 def build(norm_cfg=LAYER_NORM, **neck):
     torch.manual_seed(0)
-    model = MODELS.build(dict(
-        type='TemporalMaxer',
-        data_preprocessor=dict(type='TALDataPreprocessor', pad_to=128),
-        neck=dict(type='TemporalMaxerNeck', in_channels=8, out_channels=16, norm_cfg=norm_cfg,
-                  **neck),
-        head=dict(type='TemporalMaxerHead', num_classes=3, in_channels=16, feat_channels=16,
-                  regression_ranges=RANGES)))
+    model = MODELS.build(
+        dict(
+            type='TemporalMaxer',
+            data_preprocessor=dict(type='TALDataPreprocessor', pad_to=128),
+            neck=dict(
+                type='TemporalMaxerNeck', in_channels=8, out_channels=16, norm_cfg=norm_cfg, **neck
+            ),
+            head=dict(
+                type='TemporalMaxerHead',
+                num_classes=3,
+                in_channels=16,
+                feat_channels=16,
+                regression_ranges=RANGES,
+            ),
+        )
+    )
     for p in model.parameters():  # away from the symmetric start
         p.data.add_(torch.randn_like(p) * 0.05)
     return model
@@ -37,7 +47,8 @@ def sample(segments=(), labels=(), **meta):
     data_sample = ActionDataSample(metainfo={**META, **meta})
     data_sample.gt_instances = InstanceData(
         segments=torch.tensor(segments, dtype=torch.float32).reshape(-1, 2),
-        labels=torch.tensor(labels, dtype=torch.long))
+        labels=torch.tensor(labels, dtype=torch.long),
+    )
     return data_sample
 
 
@@ -93,7 +104,7 @@ def test_padding_does_not_change_the_pyramid():
     inputs, masks = padded([feats[0].T], 128)
     in_batch = model.neck.pyramid(inputs, masks)[0]
     for a, b in zip(alone, in_batch):
-        torch.testing.assert_close(b[:, :a.shape[1]], a)
+        torch.testing.assert_close(b[:, : a.shape[1]], a)
 
 
 @pytest.mark.parametrize('norm_cfg', [LAYER_NORM, GROUP_NORM])
@@ -148,7 +159,7 @@ def test_no_ground_truth_trains_and_moves_only_the_classifier():
 
 def test_one_video_without_ground_truth_beside_one_with():
     model = build().train()
-    losses = losses_of(model, [sample(), sample([(10., 13.)], [1])])
+    losses = losses_of(model, [sample(), sample([(10.0, 13.0)], [1])])
     assert losses['num_pos'] > 0
     assert torch.isfinite(losses['loss_cls']) and losses['loss_reg'] > 0
 
@@ -160,7 +171,7 @@ def test_segment_without_any_point_inside_has_no_positive():
 
 def test_single_grid_step():
     model = build().train()
-    losses = losses_of(model, [sample([(0., 0.5)], [2])], length=1)
+    losses = losses_of(model, [sample([(0.0, 0.5)], [2])], length=1)
     assert torch.isfinite(losses['loss_cls'])
     predictions = model.eval()(torch.rand(1, 8, 1), [sample()], mode='predict')
     assert torch.isfinite(predictions[0].pred_instances.segments).all()
@@ -168,7 +179,7 @@ def test_single_grid_step():
 
 def test_normalizer_moves_in_training_only():
     model = build()
-    samples = [sample([(10., 13.)], [1])]
+    samples = [sample([(10.0, 13.0)], [1])]
     model.eval()
     losses_of(model, samples)
     assert model.head.loss_normalizer == 100
@@ -180,16 +191,16 @@ def test_normalizer_moves_in_training_only():
 def test_balanced_loss_weight_makes_both_losses_equal():
     model = build().train()
     model.head.loss_weight = 0
-    losses = losses_of(model, [sample([(10., 30.)], [1])])
+    losses = losses_of(model, [sample([(10.0, 30.0)], [1])])
     torch.testing.assert_close(losses['loss_reg'], losses['loss_cls'])
 
 
 def test_predictions_are_sorted_seconds_inside_the_video():
     model = build().eval()
     inputs = torch.rand(1, 8, 100)
-    found = model(inputs, [sample(duration=9.)], mode='predict')[0].pred_instances
+    found = model(inputs, [sample(duration=9.0)], mode='predict')[0].pred_instances
     assert (found.scores.diff() <= 0).all()
-    assert found.segments.min() >= 0 and found.segments.max() <= 9.
+    assert found.segments.min() >= 0 and found.segments.max() <= 9.0
     assert found.labels.dtype == torch.int64
 
 
@@ -228,8 +239,9 @@ def test_masks_of_numbers_mean_the_same():
     model = build().eval()
     inputs, masks = padded([torch.rand(40, 8), torch.rand(25, 8)], 40)
     samples = [[sample(), sample()] for _ in range(2)]
-    found = [model(inputs, s, mode='predict', masks=m)
-             for s, m in zip(samples, (masks, masks.long()))]
+    found = [
+        model(inputs, s, mode='predict', masks=m) for s, m in zip(samples, (masks, masks.long()))
+    ]
     for a, b in zip(*found):
         assert torch.equal(a.pred_instances.segments, b.pred_instances.segments)
 
@@ -238,8 +250,7 @@ def test_nan_is_an_error_that_names_the_video():
     inputs = torch.rand(2, 8, 40)
     inputs[1] = torch.nan
     with pytest.raises(NotFiniteError, match="video 'broken': .* class logits are NaN or infin"):
-        build().eval()(inputs, [sample(video_id='good'), sample(video_id='broken')],
-                       mode='predict')
+        build().eval()(inputs, [sample(video_id='good'), sample(video_id='broken')], mode='predict')
 
 
 @pytest.mark.parametrize('mode', ['loss', 'predict'])
@@ -256,8 +267,12 @@ def test_video_of_padding_alone_has_no_detections():
         inputs = torch.rand(2, 8, 20) * masks[:, None]
         found = model(inputs, [sample(), sample()], mode='predict', masks=masks)
         assert [len(s.pred_instances.scores) > 0 for s in found] == [True, False]
-        losses = model.train()(inputs, [sample(), sample([(1., 5.)], [0])], mode='loss',
-                               masks=torch.zeros_like(masks))
+        losses = model.train()(
+            inputs,
+            [sample(), sample([(1.0, 5.0)], [0])],
+            mode='loss',
+            masks=torch.zeros_like(masks),
+        )
         assert losses['loss_cls'] == 0 and losses['num_pos'] == 0
 
 
@@ -274,7 +289,7 @@ def test_levels_must_match():
 
 @pytest.mark.parametrize('norm_cfg', [LAYER_NORM, GROUP_NORM])
 def test_bfloat16_trains_and_stays_close(norm_cfg):
-    samples = [sample([(10., 13.)], [1]), sample()]
+    samples = [sample([(10.0, 13.0)], [1]), sample()]
     expected = losses_of(build(norm_cfg).train(), samples)
     model = build(norm_cfg).train()
     with torch.autocast('cpu', dtype=torch.bfloat16):

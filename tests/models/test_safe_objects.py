@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints with NumPy objects and log histories: honest ones load, crafted ones are refused."""
+
 import io
 import os
 import subprocess
@@ -35,17 +36,26 @@ def test_what_mmengine_writes_is_read(tmp_path):
     assert again.get_scalar('loss').data[0].tolist() == [2, 4, 6]
 
 
-@pytest.mark.parametrize('array', [
-    np.arange(6.).reshape(2, 3), np.asfortranarray(np.arange(6).reshape(2, 3)),
-    np.array([1, 2], '>i2'), np.array(3, np.float16), np.zeros((0, 3)), np.array([True])])
+@pytest.mark.parametrize(
+    'array',
+    [
+        np.arange(6.0).reshape(2, 3),
+        np.asfortranarray(np.arange(6).reshape(2, 3)),
+        np.array([1, 2], '>i2'),
+        np.array(3, np.float16),
+        np.zeros((0, 3)),
+        np.array([True]),
+    ],
+)
 def test_arrays_keep_their_values(array, tmp_path):
     found = load_checkpoint_file(saved(tmp_path / 'x.pth', dict(a=array)))['a']
     assert isinstance(found, np.ndarray) and found.dtype == array.dtype.newbyteorder('=')
     np.testing.assert_array_equal(found, array)
 
 
-@pytest.mark.parametrize('names', [(b'numpy._core.', b'numpy.core.'),
-                                   (b'numpy.core.', b'numpy._core.')])
+@pytest.mark.parametrize(
+    'names', [(b'numpy._core.', b'numpy.core.'), (b'numpy.core.', b'numpy._core.')]
+)
 def test_checkpoints_of_the_other_numpy_load(names, tmp_path):
     # zip members carry a CRC, so the names are exchanged in the pickle before it is stored
     source = io.BytesIO()
@@ -86,18 +96,22 @@ def history(**state):
 
 
 CRAFTED = {
-    'an object field outside the item': array_of(crafted_dtype(
-        (3, '|', None, ('a',), {'a': (np.dtype('O'), 10 ** 9)}, 8, 1, 0))),
-    'an object field in the item': array_of(crafted_dtype(
-        (3, '|', None, ('a',), {'a': (np.dtype('O'), 0)}, 8, 1, 27))),
-    'a subarray': array_of(crafted_dtype((3, '|', (np.dtype('f8'), (10 ** 9,)), None, None, 8, 1,
-                                          0))),
+    'an object field outside the item': array_of(
+        crafted_dtype((3, '|', None, ('a',), {'a': (np.dtype('O'), 10**9)}, 8, 1, 0))
+    ),
+    'an object field in the item': array_of(
+        crafted_dtype((3, '|', None, ('a',), {'a': (np.dtype('O'), 0)}, 8, 1, 27))
+    ),
+    'a subarray': array_of(
+        crafted_dtype((3, '|', (np.dtype('f8'), (10**9,)), None, None, 8, 1, 0))
+    ),
     'objects': np.array([None, 1], object),
-    'an item size of its own': array_of(crafted_dtype((3, '<', None, None, None, 10 ** 9, 1, 0),
-                                                      'f8')),
+    'an item size of its own': array_of(
+        crafted_dtype((3, '<', None, None, None, 10**9, 1, 0), 'f8')
+    ),
     'flags of objects': array_of(crafted_dtype((3, '<', None, None, None, -1, -1, 63), 'f8')),
-    'a shape of petabytes': array_of(crafted_dtype(PLAIN, 'f8'), (10 ** 15,)),
-    'a shape whose product wraps round': array_of(crafted_dtype(PLAIN, 'f8'), (2 ** 61, 8, 1)),
+    'a shape of petabytes': array_of(crafted_dtype(PLAIN, 'f8'), (10**15,)),
+    'a shape whose product wraps round': array_of(crafted_dtype(PLAIN, 'f8'), (2**61, 8, 1)),
     'a negative shape': array_of(crafted_dtype(PLAIN, 'f8'), (-1, -1)),
     'a state that is a type': crafted_dtype(np.ndarray, 'f8'),
     'a scalar that is cut off': Call(SCALAR, np.dtype('f8'), b'1'),
@@ -109,7 +123,7 @@ CRAFTED = {
     'an attribute of an array': Call(getattr, np.ndarray, 'tofile'),
     'a command': Call(os.system, 'touch executed'),
 }
-LOAD = '''
+LOAD = """
 import sys
 import tmx_plugin
 from tmx_plugin.models.checkpoint import CheckpointError, load_checkpoint_file
@@ -119,13 +133,18 @@ for path in sys.argv[1:]:
         print('loaded', path)
     except CheckpointError as error:
         print('refused', error)
-'''
+"""
 
 
 def test_crafted_states_are_refused_and_corrupt_nothing(tmp_path, repo):
     files = [saved(tmp_path / f'{i}.pth', dict(x=x)).name for i, x in enumerate(CRAFTED.values())]
-    out = subprocess.run([sys.executable, '-c', LOAD, *files], cwd=tmp_path, text=True,
-                         capture_output=True, env=dict(os.environ, PYTHONPATH=str(repo)))
+    out = subprocess.run(
+        [sys.executable, '-c', LOAD, *files],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        env=dict(os.environ, PYTHONPATH=str(repo)),
+    )
     assert out.returncode == 0, out.stderr
     lines = [line for line in out.stdout.splitlines() if line.startswith(('refused', 'loaded'))]
     assert [line.split()[0] for line in lines] == ['refused'] * len(CRAFTED), lines
@@ -141,10 +160,11 @@ def test_a_checkpoint_cannot_redefine_the_statistics(tmp_path):
 
 
 def test_plain_data_loads_without_any_safe_list(tmp_path):
-    buffer = HistoryBuffer([1., 2., 3.], [1, 1, 1])
+    buffer = HistoryBuffer([1.0, 2.0, 3.0], [1, 1, 1])
     dropped = []
-    plain = to_plain(dict(a=buffer, b=np.float64(2), c=(np.arange(2), {'x'}), d=object()), 'hub',
-                     dropped)
+    plain = to_plain(
+        dict(a=buffer, b=np.float64(2), c=(np.arange(2), {'x'}), d=object()), 'hub', dropped
+    )
     assert dropped == ['hub.d'] and plain['d'] is None and plain['c'] == ([0, 1], ['x'])
     assert type(plain['b']) is float
     path = saved(tmp_path / 'x.pth', plain)
@@ -177,12 +197,11 @@ def test_a_flipped_bit_is_found(verify, tmp_path):
 
 
 def test_compressed_parts_are_refused(tmp_path):
-    source = saved(tmp_path / 'x.pth', dict(a=torch.zeros(10 ** 6)))
+    source = saved(tmp_path / 'x.pth', dict(a=torch.zeros(10**6)))
     bomb = tmp_path / 'bomb.pth'
-    with zipfile.ZipFile(source) as read, zipfile.ZipFile(
-            bomb, 'w', zipfile.ZIP_DEFLATED) as write:
+    with zipfile.ZipFile(source) as read, zipfile.ZipFile(bomb, 'w', zipfile.ZIP_DEFLATED) as write:
         for name in read.namelist():
             write.writestr(name, read.read(name))
-    assert bomb.stat().st_size < 10 ** 5
+    assert bomb.stat().st_size < 10**5
     with pytest.raises(CheckpointError, match='compressed or overlap'):
         load_checkpoint_file(bomb)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The convolution block: both layouts, its own backward pass, precision, compilation."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -52,8 +53,9 @@ def test_gradients_of_the_time_major_conv(dtype, layout):
         found = torch.autograd.grad(found.float().square().sum(), leaves)
     for a, b in zip(found, torch.autograd.grad(expected.float().square().sum(), leaves)):
         assert a.dtype == b.dtype
-        torch.testing.assert_close(a, b, **(dict(rtol=.02, atol=.1) if dtype != torch.float32
-                                            else {}))
+        torch.testing.assert_close(
+            a, b, **(dict(rtol=0.02, atol=0.1) if dtype != torch.float32 else {})
+        )
 
 
 @pytest.mark.parametrize('layout', LAYOUTS)
@@ -100,7 +102,7 @@ def test_block_in_bfloat16():
         out = block(x, mask)
     found = torch.autograd.grad(out.float().square().sum(), block.conv.weight)[0]
     assert out.dtype == torch.bfloat16 and found.dtype == torch.float32
-    assert (found - expected).abs().max() < .05 * expected.abs().max()
+    assert (found - expected).abs().max() < 0.05 * expected.abs().max()
 
 
 def test_compiled_block_is_the_same():
@@ -126,13 +128,13 @@ def test_gradient_of_a_large_weight_is_that_of_a_small_one(monkeypatch):
     assert len(copies) == 2
 
 
-@pytest.mark.parametrize('first, expected', [(.5, 'first'), (.9, 'last'), (2., 'last')])
+@pytest.mark.parametrize('first, expected', [(0.5, 'first'), (0.9, 'last'), (2.0, 'last')])
 def test_layout_is_measured_once_and_only_without_gradients(monkeypatch, first, expected):
     measured = []
 
     def seconds(x, weight):
         measured.append(conv_layout._fixed[-1])
-        return dict(first=first, last=1.)[measured[-1]]
+        return dict(first=first, last=1.0)[measured[-1]]
 
     monkeypatch.setattr(conv_layout, '_seconds', seconds)
     conv_layout.fastest_layout.cache_clear()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the wheel, the source distribution and the indexes hold. Their use: check_install.sh."""
+
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,21 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import tmx_plugin
 
-PARTS = ('.mim/configs/temporalmaxer/thumos_i3d.py', '.mim/configs/_base_/default_runtime.py',
-         '.mim/configs/temporalmaxer/metafile.yml', '.mim/tools/train.py', '.mim/tools/test.py',
-         '.mim/tools/data/make_synthetic.py', '.mim/model-index.yml', '.mim/dataset-index.yml',
-         'compat.py', 'cli/commands.py', 'supported.py', 'engine/hooks/ema_hook.py',
-         'visualization/templates')
+PARTS = (
+    '.mim/configs/temporalmaxer/thumos_i3d.py',
+    '.mim/configs/_base_/default_runtime.py',
+    '.mim/configs/temporalmaxer/metafile.yml',
+    '.mim/tools/train.py',
+    '.mim/tools/test.py',
+    '.mim/tools/data/make_synthetic.py',
+    '.mim/model-index.yml',
+    '.mim/dataset-index.yml',
+    'compat.py',
+    'cli/commands.py',
+    'supported.py',
+    'engine/hooks/ema_hook.py',
+    'visualization/templates',
+)
 
 
 @pytest.fixture(scope='module')
@@ -39,16 +50,21 @@ def distributions(repo, tmp_path_factory):
     stale.parent.mkdir(parents=True)
     stale.touch()
     for command in ('bdist_wheel', 'sdist'):
-        subprocess.run([sys.executable, 'setup.py', '-q', command, '-d', str(folder / 'dist')],
-                       cwd=tree, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, 'setup.py', '-q', command, '-d', str(folder / 'dist')],
+            cwd=tree,
+            check=True,
+            capture_output=True,
+        )
     names = {}
     for path in (folder / 'dist').iterdir():
         if path.suffix == '.whl':
             names['wheel'] = zipfile.ZipFile(path).namelist()
         else:
             with tarfile.open(path) as archive:
-                names['sdist'] = [name.split('/', 1)[1] for name in archive.getnames()
-                                  if '/' in name]
+                names['sdist'] = [
+                    name.split('/', 1)[1] for name in archive.getnames() if '/' in name
+                ]
     assert not (tree / 'tmx_plugin/.mim').exists()
     return names
 
@@ -73,8 +89,15 @@ def test_the_wheel_holds_the_package_and_its_command_alone(distributions):
 
 @pytest.mark.slow
 def test_the_source_distribution_builds_by_itself(distributions):
-    assert {'setup.py', 'pyproject.toml', 'LICENSE', 'model-index.yml', 'dataset-index.yml',
-            'configs/temporalmaxer/thumos_i3d.py', 'tools/train.py'} <= {*distributions['sdist']}
+    assert {
+        'setup.py',
+        'pyproject.toml',
+        'LICENSE',
+        'model-index.yml',
+        'dataset-index.yml',
+        'configs/temporalmaxer/thumos_i3d.py',
+        'tools/train.py',
+    } <= {*distributions['sdist']}
 
 
 def test_config_names_are_unique(repo):
@@ -98,8 +121,12 @@ def index(repo):
 def test_the_index_describes_the_models_that_are_built(repo):
     models = index(repo)
     assert {model.name for model in models} >= {
-        'thumos_i3d', 'multithumos_i3d', 'multithumos_i3d_rgb', 'epic_kitchens_slowfast_noun',
-        'epic_kitchens_slowfast_verb'}
+        'thumos_i3d',
+        'multithumos_i3d',
+        'multithumos_i3d_rgb',
+        'epic_kitchens_slowfast_noun',
+        'epic_kitchens_slowfast_verb',
+    }
     for model in models:
         config = Config.fromfile(repo / model.config)
         net = MODELS.build(config.model).eval().to('meta')  # shapes without numbers
@@ -108,7 +135,8 @@ def test_the_index_describes_the_models_that_are_built(repo):
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             net(torch.zeros(1, config.model.neck.in_channels, 2304, device='meta'))
         assert counter.get_total_flops() / 2 / 1e9 == pytest.approx(
-            said['Multiply-Adds (G)'], abs=0.006)
+            said['Multiply-Adds (G)'], abs=0.006
+        )
         assert said['Epochs'] == config.train_cfg.max_epochs
         assert said['Batch Size'] == config.train_dataloader.batch_size
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small data set with a narrow model, and the tools, called in this process."""
+
 import importlib.util
 import json
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-CONFIG = '''
+CONFIG = """
 _base_ = [{bases}]
 model = dict(
     data_preprocessor=dict(pad_to=None),
@@ -33,7 +34,7 @@ test_evaluator = val_evaluator
 train_cfg = dict(max_epochs=2, val_begin=2)
 param_scheduler = []
 work_dir = {root!r} + '/run'
-'''
+"""
 BASES = ('models/temporal_maxer', 'schedules/adamw_50e', 'default_runtime')
 
 
@@ -57,6 +58,7 @@ def write_config(folder: Path, repo: Path) -> Path:
 def tiny_settings(tmp_path_factory, repo):
     """The config, to be copied before it is changed."""
     from mmengine.config import Config
+
     return Config.fromfile(write_config(tmp_path_factory.mktemp('settings'), repo))
 
 
@@ -67,18 +69,30 @@ def tiny(tmp_path, repo):
     (tmp_path / 'features').mkdir()
     for i, subset in enumerate(['training'] * 4 + ['validation'] * 2):
         np.save(tmp_path / 'features' / f'v{i}.npy', rng.normal(size=(30, 6)).astype('f4'))
-        database[f'v{i}'] = dict(subset=subset, duration=15.5, fps=8, annotations=[
-            dict(label='run', segment=[1, 4]), dict(label='jump', segment=[5 + i, 8 + i])])
+        database[f'v{i}'] = dict(
+            subset=subset,
+            duration=15.5,
+            fps=8,
+            annotations=[
+                dict(label='run', segment=[1, 4]),
+                dict(label='jump', segment=[5 + i, 8 + i]),
+            ],
+        )
     (tmp_path / 'a.json').write_text(json.dumps(dict(database=database)))
+
     def weights(spoil=None):
         from tmx_plugin.apis import init_localizer
+
         state = init_localizer(config).state_dict()
         if spoil is not None:
             state['head.cls_conv.weight'].fill_(spoil)
-        torch.save(dict(state_dict=state, meta=dict(dataset_meta=dict(classes=('jump', 'run')))),
-                   tmp_path / 'weights.pth')
+        torch.save(
+            dict(state_dict=state, meta=dict(dataset_meta=dict(classes=('jump', 'run')))),
+            tmp_path / 'weights.pth',
+        )
         return tmp_path / 'weights.pth'
 
     config = write_config(tmp_path, repo)
-    return SimpleNamespace(root=tmp_path, config=config, weights=weights,
-                           tool=lambda name: load_tool(repo, name))
+    return SimpleNamespace(
+        root=tmp_path, config=config, weights=weights, tool=lambda name: load_tool(repo, name)
+    )

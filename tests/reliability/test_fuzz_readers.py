@@ -3,6 +3,7 @@
 
 ``TMX_FUZZ_SECONDS`` gives each reader more time than the second or two of the tests.
 """
+
 import copy
 import io
 import json
@@ -45,19 +46,47 @@ def _h5():
     return file.getvalue()
 
 
-DATABASE = {'database': {'v': {'subset': 'training', 'duration': 9.5, 'fps': 25, 'frame': 237,
-                               'annotations': [{'label': 'run', 'segment': [1, 2.5]}]}}}
-PREDICTIONS = {'version': '1', 'results': {'v': [{'label': 'run', 'score': .5,
-                                                  'segment': [1, 2]}]}}
-TASKS = [{'data': {'video': 'v.mp4'}, 'annotations': [{'result': [
-    {'id': 'a', 'from_name': 'videoLabels', 'to_name': 'video', 'type': 'timelinelabels',
-     'value': {'ranges': [{'start': 1, 'end': 25}], 'timelinelabels': ['run']}}]}]}]
+DATABASE = {
+    'database': {
+        'v': {
+            'subset': 'training',
+            'duration': 9.5,
+            'fps': 25,
+            'frame': 237,
+            'annotations': [{'label': 'run', 'segment': [1, 2.5]}],
+        }
+    }
+}
+PREDICTIONS = {
+    'version': '1',
+    'results': {'v': [{'label': 'run', 'score': 0.5, 'segment': [1, 2]}]},
+}
+TASKS = [
+    {
+        'data': {'video': 'v.mp4'},
+        'annotations': [
+            {
+                'result': [
+                    {
+                        'id': 'a',
+                        'from_name': 'videoLabels',
+                        'to_name': 'video',
+                        'type': 'timelinelabels',
+                        'value': {'ranges': [{'start': 1, 'end': 25}], 'timelinelabels': ['run']},
+                    }
+                ]
+            }
+        ],
+    }
+]
 TABLE = b'video,start,end,label,subset,duration,fps\nv,1,2.5,"run",training,9.5,25\n'
-ELAN = (b'<?xml version="1.0"?><ANNOTATION_DOCUMENT><TIME_ORDER><TIME_SLOT TIME_SLOT_ID="a" '
-        b'TIME_VALUE="1000"/><TIME_SLOT TIME_SLOT_ID="b" TIME_VALUE="2000"/></TIME_ORDER><TIER '
-        b'TIER_ID="t"><ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="x" TIME_SLOT_REF1="a" '
-        b'TIME_SLOT_REF2="b"><ANNOTATION_VALUE>run</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION>'
-        b'</ANNOTATION></TIER></ANNOTATION_DOCUMENT>')
+ELAN = (
+    b'<?xml version="1.0"?><ANNOTATION_DOCUMENT><TIME_ORDER><TIME_SLOT TIME_SLOT_ID="a" '
+    b'TIME_VALUE="1000"/><TIME_SLOT TIME_SLOT_ID="b" TIME_VALUE="2000"/></TIME_ORDER><TIER '
+    b'TIER_ID="t"><ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="x" TIME_SLOT_REF1="a" '
+    b'TIME_SLOT_REF2="b"><ANNOTATION_VALUE>run</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION>'
+    b'</ANNOTATION></TIER></ANNOTATION_DOCUMENT>'
+)
 
 
 def _features(path):
@@ -77,12 +106,20 @@ TARGETS = {
     'pt': ('x.pt', _bytes(lambda f: torch.save(torch.from_numpy(ARRAY), f)), _features),
     'h5': ('x.h5', _h5, _features),
     'csv features': ('x.csv', b'1,2,3\n4,5,6\n', _features),
-    'checkpoint': ('x.pth', _bytes(lambda f: torch.save(
-        dict(state_dict=dict(a=torch.zeros(2)), meta=dict(epoch=1)), f)), load_checkpoint_file),
+    'checkpoint': (
+        'x.pth',
+        _bytes(
+            lambda f: torch.save(dict(state_dict=dict(a=torch.zeros(2)), meta=dict(epoch=1)), f)
+        ),
+        load_checkpoint_file,
+    ),
     'annotations': ('x.json', DATABASE, read_annotations),
     'predictions': ('x.json', PREDICTIONS, read_activitynet),
-    'side file': ('x.json', {'fps': 25, 'duration': 3.5, 'stride': 4},
-                  lambda path: read_side_file(path.with_suffix('.npy'))),
+    'side file': (
+        'x.json',
+        {'fps': 25, 'duration': 3.5, 'stride': 4},
+        lambda path: read_side_file(path.with_suffix('.npy')),
+    ),
     'opentad': ('x.json', DATABASE, _format('opentad')),
     'label-studio': ('x.json', TASKS, _format('label-studio', fps=25)),
     'csv': ('x.csv', TABLE, _format('csv')),
@@ -91,17 +128,33 @@ TARGETS = {
     'guess': ('x.json', DATABASE, guess_formats),
 }
 
-scalars = (st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-           | st.sampled_from([10**400, -1, 0, 1e308, '\ud800', '\0', 'x' * 5000]))
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-    st.text(max_size=5), inner, max_size=3), max_leaves=6)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from([10**400, -1, 0, 1e308, '\ud800', '\0', 'x' * 5000])
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
 
 
 def _places(value, path=()):
     """Paths to all values in a json."""
     yield path
-    items = (value.items() if isinstance(value, dict)
-             else enumerate(value) if isinstance(value, list) else ())
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, item in items:
         yield from _places(item, (*path, key))
 
@@ -129,10 +182,14 @@ def changed_bytes(draw, content):
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(data)))
         end = draw(st.integers(start, min(start + 16, len(data))))
-        data[start:end] = draw(st.binary(max_size=8) | st.sampled_from(
-            [b'\xff' * 8, b'\0' * 4, b'9' * 20, b'"', b'[' * 50, bytes(data[:start])]))
+        data[start:end] = draw(
+            st.binary(max_size=8)
+            | st.sampled_from(
+                [b'\xff' * 8, b'\0' * 4, b'9' * 20, b'"', b'[' * 50, bytes(data[:start])]
+            )
+        )
         if draw(st.integers(0, 9)) == 0:
-            del data[draw(st.integers(0, len(data))):]
+            del data[draw(st.integers(0, len(data))) :]
     return bytes(data)
 
 
@@ -152,9 +209,14 @@ def test_reads_or_refuses_in_words(tmp_path, name):
         cases = changed_json(content) | changed_bytes(json.dumps(content).encode())
     end, before = time.monotonic() + SECONDS, _peak_mb()
 
-    @settings(max_examples=150, deadline=None, database=None,
-              derandomize=SECONDS <= 5, phases=[Phase.generate],
-              suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=150,
+        deadline=None,
+        database=None,
+        derandomize=SECONDS <= 5,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(cases)
     def one(data):
         if time.monotonic() > end:

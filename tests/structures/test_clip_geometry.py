@@ -18,11 +18,15 @@ def test_every_clip_that_fits_is_counted(num_frames, clip_len, stride):
 
 def test_published_thumos_features_have_this_many_clips(shared_data):
     database = json.loads((shared_data / 'thumos14/thumos_14_anno.json').read_text())['database']
-    lengths = json.loads(
-        (shared_data / 'thumos14/i3d_stride4_feature_lengths.json').read_text())
+    lengths = json.loads((shared_data / 'thumos14/i3d_stride4_feature_lengths.json').read_text())
     geometry = ClipGeometry(clip_len=16, stride=4)
-    more = np.array([geometry.num_clips(database[video]['frame']) - found['feature_length']
-                     for video, found in lengths.items() if video in database])
+    more = np.array(
+        [
+            geometry.num_clips(database[video]['frame']) - found['feature_length']
+            for video, found in lengths.items()
+            if video in database
+        ]
+    )
     # Optical flow has one frame less than the video, which costs some videos their last clip.
     assert set(more) == {0, 1} and (more == 0).mean() > 0.7
 
@@ -32,8 +36,9 @@ def test_centre_of_clip_is_offset_of_grid():
     assert geometry.offset_frames == 16
 
 
-@pytest.mark.parametrize('count, expected', [(None, range(6)), (3, [1, 3, 5]), (1, [3]),
-                                             (12, np.repeat(range(6), 2))])
+@pytest.mark.parametrize(
+    'count, expected', [(None, range(6)), (3, [1, 3, 5]), (1, [3]), (12, np.repeat(range(6), 2))]
+)
 def test_picks_are_spread_evenly(count, expected):
     assert ClipGeometry(6, 2, count).picks.tolist() == list(expected)
 
@@ -44,7 +49,7 @@ def test_what_is_not_positive_is_refused(name):
         ClipGeometry(**{**dict(clip_len=2, stride=2), name: 0})
 
 
-@given(st.integers(1, 500), st.sampled_from([23.976, 25., 29.97, 30., 60.]))
+@given(st.integers(1, 500), st.sampled_from([23.976, 25.0, 29.97, 30.0, 60.0]))
 def test_unchanged_rate_changes_nothing(num_frames, fps):
     assert resample_indices(num_frames, fps, fps).tolist() == list(range(num_frames))
 

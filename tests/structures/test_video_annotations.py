@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Subsets and odd segments; the rest of the annotations is tested where they are read."""
+
 import doctest
 
 import numpy as np
@@ -23,7 +24,7 @@ def test_an_exact_subset_goes_before_other_spellings():
 
 
 def test_a_segment_may_end_a_grid_step_after_its_video():
-    segments = np.array([[8., 9.4], [8., 9.6], [9., 9.2]])
-    found = [odd.tolist() for odd in odd_segments(segments, 9., step=.5).values()]
+    segments = np.array([[8.0, 9.4], [8.0, 9.6], [9.0, 9.2]])
+    found = [odd.tolist() for odd in odd_segments(segments, 9.0, step=0.5).values()]
     assert found == [[False] * 3, [False, False, True], [False, True, False]]
-    assert all(odd.shape == (0,) for odd in odd_segments(np.zeros((0, 2)), 9.).values())
+    assert all(odd.shape == (0,) for odd in odd_segments(np.zeros((0, 2)), 9.0).values())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/analysis/benchmark.py and what it measures, in small."""
+
 import importlib.util
 import json
 
@@ -10,14 +11,19 @@ from measurements import benchmark_data, benchmark_detections, benchmark_growth,
 
 from tmx_plugin.evaluation.functional import average_precision
 
-NARROW = {'model.neck.in_channels': 16, 'model.neck.out_channels': 8, 'model.head.in_channels': 8,
-          'model.head.feat_channels': 8}
+NARROW = {
+    'model.neck.in_channels': 16,
+    'model.neck.out_channels': 8,
+    'model.head.in_channels': 8,
+    'model.head.feat_channels': 8,
+}
 
 
 @pytest.fixture(scope='module')
 def tool(repo):
     spec = importlib.util.spec_from_file_location(
-        'benchmark_tool', repo / 'tools' / 'analysis' / 'benchmark.py')
+        'benchmark_tool', repo / 'tools' / 'analysis' / 'benchmark.py'
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -51,25 +57,26 @@ def test_forward_counts_what_it_compares_with(config):
 
 
 def test_post_processing(config):
-    found = benchmark_detections.post_processing(config, 5, 2, 3., runs=1, length=64,
-                                                 cfg_options=NARROW)
+    found = benchmark_detections.post_processing(
+        config, 5, 2, 3.0, runs=1, length=64, cfg_options=NARROW
+    )
     assert found['seconds'] > 0 and 0 < found['detections'] <= 200
 
 
 def test_predictions_show_the_actions(config):
     model = benchmark_model.build_model(config, NARROW)
-    logits, segments = benchmark_detections.random_predictions(model, 5, 2, 3., length=256)
+    logits, segments = benchmark_detections.random_predictions(model, 5, 2, 3.0, length=256)
     assert logits.shape == (256 + 128 + 64 + 32 + 16 + 8, 20) and segments.shape == (504, 2)
-    assert (segments[:, 1] >= segments[:, 0]).float().mean() > .99
+    assert (segments[:, 1] >= segments[:, 0]).float().mean() > 0.99
     assert int((logits.max(0).values > benchmark_detections.BACKGROUND + 7).sum()) <= 3
 
 
 def test_map():
     gt, det = benchmark_detections.random_tables(9, 60, 4, 50)
     assert len(gt) == 60 and len(det) == 450
-    found = benchmark_detections.mean_average_precision(9, 60, 4, 50, [.3, .5], runs=1)
-    assert found['mAP'] == average_precision(gt, det, [.3, .5])[1].mean()
-    assert .05 < found['mAP'] < .95
+    found = benchmark_detections.mean_average_precision(9, 60, 4, 50, [0.3, 0.5], runs=1)
+    assert found['mAP'] == average_precision(gt, det, [0.3, 0.5])[1].mean()
+    assert 0.05 < found['mAP'] < 0.95
 
 
 @pytest.mark.parametrize('kind', sorted(benchmark_data.KINDS))
@@ -99,16 +106,31 @@ def test_arguments(tool, capsys):
 
 
 def test_units(tool):
-    assert [tool.figure(*x) for x in (
-        ('peak', 1.234e9), ('memory', 12.3e6), ('seconds', 1.5), ('bare_seconds', .0123),
-        ('assignment', .0123), ('rate', 1.08e11), ('detections', 8000), ('mAP', .5123))] == [
-            '1.23 GB', '12 MB', '1.50 s', '12.3 ms', '1.2 %', '108.0 G', '8,000', '0.512']
+    assert [
+        tool.figure(*x)
+        for x in (
+            ('peak', 1.234e9),
+            ('memory', 12.3e6),
+            ('seconds', 1.5),
+            ('bare_seconds', 0.0123),
+            ('assignment', 0.0123),
+            ('rate', 1.08e11),
+            ('detections', 8000),
+            ('mAP', 0.5123),
+        )
+    ] == ['1.23 GB', '12 MB', '1.50 s', '12.3 ms', '1.2 %', '108.0 G', '8,000', '0.512']
 
 
 def test_growth_plot(tool, tmp_path):
-    rows = [dict(case=case, arguments=arguments, reference=reference,
-                 measured=dict(step_seconds=1., post_seconds=.01, peak=1e9))
-            for case, arguments, reference in tool.CASES['growth']]
+    rows = [
+        dict(
+            case=case,
+            arguments=arguments,
+            reference=reference,
+            measured=dict(step_seconds=1.0, post_seconds=0.01, peak=1e9),
+        )
+        for case, arguments, reference in tool.CASES['growth']
+    ]
     assert {row['arguments']['num_classes'] for row in rows} == set(tool.GROWTH['num_classes'])
     tool.draw_growth(rows, tmp_path / 'growth.png')
     assert (tmp_path / 'growth.png').read_bytes().startswith(b'\x89PNG')
@@ -117,14 +139,22 @@ def test_growth_plot(tool, tmp_path):
 @pytest.mark.slow
 def test_whole_tool(tool, tmp_path, monkeypatch, capsys):
     """One small case in its own process."""
-    monkeypatch.setitem(tool.CASES, 'map', [
-        ('tiny', dict(num_videos=3, num_gts=30, num_classes=2, per_video=9, tious=[.5]),
-         dict(seconds=2.))])
+    monkeypatch.setitem(
+        tool.CASES,
+        'map',
+        [
+            (
+                'tiny',
+                dict(num_videos=3, num_gts=30, num_classes=2, per_video=9, tious=[0.5]),
+                dict(seconds=2.0),
+            )
+        ],
+    )
     assert tool.main(['--only', 'map', '--runs', '1', '--json', str(tmp_path / 'out.json')]) == 0
     with open(tmp_path / 'out.json') as file:
         content = json.load(file)
-    row, = content['results']['map']
-    assert row['reference'] == dict(seconds=2.) and row['measured']['detections'] == 27
+    (row,) = content['results']['map']
+    assert row['reference'] == dict(seconds=2.0) and row['measured']['detections'] == 27
     assert np.isfinite(row['measured']['mAP'])
     assert {'processor', 'cores', 'threads', 'torch'} <= set(content['machine'])
     text = capsys.readouterr().out

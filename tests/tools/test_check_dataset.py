@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/data/check_dataset.py on a small data set, whole and broken."""
+
 import importlib.util
 import json
 
 import numpy as np
 import pytest
 
-CONFIG = '''
+CONFIG = """
 custom_imports = dict(imports=['tmx_plugin'], allow_failed_imports=False)
 model = dict(
     type='TemporalMaxer', neck=dict(type='TemporalMaxerNeck', in_channels=8, num_levels=3),
@@ -19,7 +20,7 @@ dataset = dict(
 train_dataloader = dict(dataset=dict(type='RepeatDataset', times=2, dataset=dataset))
 val_dataloader = dict(dataset=dict(dataset, subset='validation', test_mode=True))
 test_dataloader = val_dataloader
-'''
+"""
 
 
 @pytest.fixture(scope='module')
@@ -43,9 +44,13 @@ class Data:
             length = 60 + 10 * k
             self.save(f'v{k}', rng.standard_normal((length, 8)).astype(np.float32))
             self.database[f'v{k}'] = dict(
-                subset='training' if k < 3 else 'validation', duration=(4 * length + 4) / 25,
-                annotations=[dict(label='run', segment=[1., 2.]),
-                             dict(label='jump', segment=[4, 8.])])
+                subset='training' if k < 3 else 'validation',
+                duration=(4 * length + 4) / 25,
+                annotations=[
+                    dict(label='run', segment=[1.0, 2.0]),
+                    dict(label='jump', segment=[4, 8.0]),
+                ],
+            )
         self.write()
         (root / 'classes.txt').write_text('jump\nrun\n')
         self.config.write_text(CONFIG.format(root=str(root)))
@@ -72,6 +77,7 @@ def check(tool, data, capsys):
         out = capsys.readouterr()
         # Tables break lines: compare words only.
         return status, ' '.join(out.out.replace('│', ' ').split()), out.err
+
     return run
 
 
@@ -118,9 +124,11 @@ def unknown_label(data):
 
 
 def outside(data):
-    data.database['v1']['annotations'] += [dict(label='run', segment=[500, 501]),
-                                           dict(label='run', segment=[2, 2]),
-                                           dict(label='run', segment=[3, 3.1])]
+    data.database['v1']['annotations'] += [
+        dict(label='run', segment=[500, 501]),
+        dict(label='run', segment=[2, 2]),
+        dict(label='run', segment=[3, 3.1]),
+    ]
     data.write()
 
 
@@ -136,17 +144,32 @@ def other_subset(data):
     data.write()
 
 
-@pytest.mark.parametrize('change, status, words', [
-    (no_file, 1, ['the features of 1 of 3 videos', 'v1.npy', "missing='skip'"]),
-    (not_a_number, 1, ['NaN or infinity', "found 1 others in video 'v1'"]),
-    (wrong_width, 1, ['found 8 (v0 and 1 more), 5 (v1)']),
-    (truncated, 1, ['cannot be read', 'v1.npy']),
-    (wrong_length, 0, ['the features of 1 of 3 videos do not fit their duration', "'v1'"]),
-    (unknown_label, 1, ["'climb' (1 segments)"]),
-    (outside, 0, ['1 of 9 segments end at or before', '1 of 9 segments start at or after',
-                  '1 of 9 segments are shorter than one grid step']),
-    (no_jump, 0, ['1 of 2 classes have no segment to train on: jump; it cannot be learnt']),
-    (other_subset, 1, ["expected videos of subset 'training'", 'holdout: 5 videos, 10 segments'])])
+@pytest.mark.parametrize(
+    'change, status, words',
+    [
+        (no_file, 1, ['the features of 1 of 3 videos', 'v1.npy', "missing='skip'"]),
+        (not_a_number, 1, ['NaN or infinity', "found 1 others in video 'v1'"]),
+        (wrong_width, 1, ['found 8 (v0 and 1 more), 5 (v1)']),
+        (truncated, 1, ['cannot be read', 'v1.npy']),
+        (wrong_length, 0, ['the features of 1 of 3 videos do not fit their duration', "'v1'"]),
+        (unknown_label, 1, ["'climb' (1 segments)"]),
+        (
+            outside,
+            0,
+            [
+                '1 of 9 segments end at or before',
+                '1 of 9 segments start at or after',
+                '1 of 9 segments are shorter than one grid step',
+            ],
+        ),
+        (no_jump, 0, ['1 of 2 classes have no segment to train on: jump; it cannot be learnt']),
+        (
+            other_subset,
+            1,
+            ["expected videos of subset 'training'", 'holdout: 5 videos, 10 segments'],
+        ),
+    ],
+)
 def test_what_is_wrong(check, data, change, status, words):
     change(data)
     found, out, _ = check('--split', 'train')
@@ -155,17 +178,23 @@ def test_what_is_wrong(check, data, change, status, words):
         assert word in out
 
 
-@pytest.mark.parametrize('option, words', [
-    ('feature_stride=8', 'feature_stride=4 or fps=50 would fit'),
-    ('feature_stride=3', 'feature_stride=4 would fit'), ('fps=40', 'fps=25 would fit')])
+@pytest.mark.parametrize(
+    'option, words',
+    [
+        ('feature_stride=8', 'feature_stride=4 or fps=50 would fit'),
+        ('feature_stride=3', 'feature_stride=4 would fit'),
+        ('fps=40', 'fps=25 would fit'),
+    ],
+)
 def test_wrong_geometry(check, option, words):
     status, out, _ = check('--cfg-options', f'val_dataloader.dataset.{option}', '--split', 'val')
     assert status == 1 and words in out and 'do not fit their duration' in out
 
 
 def test_model_that_does_not_fit(check):
-    status, out, _ = check('--split', 'val', '--cfg-options', 'model.neck.in_channels=16',
-                           'model.head.num_classes=3')
+    status, out, _ = check(
+        '--split', 'val', '--cfg-options', 'model.neck.in_channels=16', 'model.head.num_classes=3'
+    )
     assert status == 1 and '2 problems found' in out
     assert 'expected features of 16 channels (model.neck.in_channels), found 8' in out
     assert 'expected 3 classes (model.head.num_classes), found 2' in out
@@ -175,7 +204,8 @@ def test_wrong_settings_come_first(check):
     status, out, _ = check('--cfg-options', 'model.neck.num_levels=6')
     assert status == 1 and out == (
         'model.head.regression_ranges: expected 6 ranges, one for each of model.neck.num_levels, '
-        'found 3 1 wrong setting found')
+        'found 3 1 wrong setting found'
+    )
 
 
 def test_missing_files_are_listed_in_full(check, data):
@@ -187,18 +217,22 @@ def test_missing_files_are_listed_in_full(check, data):
 
 def test_skipping_missing_files_is_a_warning(check, data):
     no_file(data)
-    status, out, _ = check('--split', 'train', '--cfg-options',
-                           'train_dataloader.dataset.dataset.missing=skip')
+    status, out, _ = check(
+        '--split', 'train', '--cfg-options', 'train_dataloader.dataset.dataset.missing=skip'
+    )
     assert status == 0 and "the features of 1 of 3 videos of subset 'training' are not there" in out
     assert check('--split', 'train', '--strict')[0] == 1
 
 
 def test_videos_in_both_splits_and_other_class_list(check, data):
     (data.root / 'other.txt').write_text('run\njump\n')
-    status, out, _ = check('--cfg-options', 'val_dataloader.dataset.subset=training',
-                           'val_dataloader.dataset.class_file=other.txt',
-                           'test_dataloader.dataset.subset=training',
-                           'test_dataloader.dataset.class_file=other.txt')
+    status, out, _ = check(
+        '--cfg-options',
+        'val_dataloader.dataset.subset=training',
+        'val_dataloader.dataset.class_file=other.txt',
+        'test_dataloader.dataset.subset=training',
+        'test_dataloader.dataset.class_file=other.txt',
+    )
     assert status == 1
     assert 'the class lists of train and val differ from label 0 on' in out
     assert '3 videos are both in train and in val' in out
@@ -216,6 +250,7 @@ def test_training_stops_with_the_same_words(check, data):
     from mmengine.config import Config
 
     from tmx_plugin.datasets import DataError, TALDataset
+
     dataset = dict(Config.fromfile(data.config).val_dataloader.dataset, fps=50)
     dataset.pop('type')
     with pytest.raises(DataError) as error:

@@ -54,15 +54,27 @@ def workplace(tmp_path):
     (tmp_path / 'config.py').write_text(CONFIG)
     (tmp_path / 'videos').mkdir()
     torch.manual_seed(0)
-    recognizer = MODELS.build(dict(Config.fromfile(tmp_path / 'config.py').model,
-                                   _scope_='mmaction'))
+    recognizer = MODELS.build(
+        dict(Config.fromfile(tmp_path / 'config.py').model, _scope_='mmaction')
+    )
     torch.save(dict(state_dict=recognizer.state_dict()), tmp_path / 'weights.pth')
     return tmp_path
 
 
 def run(workplace, source, *args, out='out'):
-    return tool.main([str(source), str(workplace / out), '--config', str(workplace / 'config.py'),
-                      '--checkpoint', str(workplace / 'weights.pth'), '--device', 'cpu', *args])
+    return tool.main(
+        [
+            str(source),
+            str(workplace / out),
+            '--config',
+            str(workplace / 'config.py'),
+            '--checkpoint',
+            str(workplace / 'weights.pth'),
+            '--device',
+            'cpu',
+            *args,
+        ]
+    )
 
 
 def test_features_and_side_file(workplace):
@@ -72,8 +84,18 @@ def test_features_and_side_file(workplace):
     assert features.shape == (7, 64) and features.dtype == np.float32
     assert (np.abs(np.diff(features, axis=0)).max(axis=1) > 0).all()
     side = json.loads((workplace / 'out' / 'a.json').read_text())
-    expected = dict(fps=20, frames=40, duration=2, stride=4, clip_len=16, offset_frames=8,
-                    recognizer='config', length=7, channels=64, video='a.mp4')
+    expected = dict(
+        fps=20,
+        frames=40,
+        duration=2,
+        stride=4,
+        clip_len=16,
+        offset_frames=8,
+        recognizer='config',
+        length=7,
+        channels=64,
+        video='a.mp4',
+    )
     assert {key: side[key] for key in expected} == expected
     assert len(side['checkpoint_hash']) == 64
 
@@ -83,11 +105,28 @@ def test_dataset_accepts_them_and_refuses_another_geometry(workplace):
     from tmx_plugin.datasets.errors import DataError
 
     run(workplace, write_video(workplace / 'videos' / 'a.mp4'))
-    (workplace / 'ann.json').write_text(json.dumps(dict(database=dict(a=dict(
-        subset='test', duration=2.0, fps=20.0,
-        annotations=[dict(label='x', segment=[0.5, 1.0])])))))
-    settings = dict(ann_file='ann.json', data_root=str(workplace), subset='test', pipeline=[],
-                    data_prefix=dict(feats='out'), test_mode=True)
+    (workplace / 'ann.json').write_text(
+        json.dumps(
+            dict(
+                database=dict(
+                    a=dict(
+                        subset='test',
+                        duration=2.0,
+                        fps=20.0,
+                        annotations=[dict(label='x', segment=[0.5, 1.0])],
+                    )
+                )
+            )
+        )
+    )
+    settings = dict(
+        ann_file='ann.json',
+        data_root=str(workplace),
+        subset='test',
+        pipeline=[],
+        data_prefix=dict(feats='out'),
+        test_mode=True,
+    )
     assert len(TALDataset(feature_stride=4, offset_frames=8, **settings)) == 1
     with pytest.raises(DataError, match='a.json'):
         TALDataset(feature_stride=8, offset_frames=8, **settings)
@@ -96,7 +135,7 @@ def test_dataset_accepts_them_and_refuses_another_geometry(workplace):
 def test_broken_video_does_not_stop_the_others(workplace, capsys):
     (workplace / 'videos' / 'a_broken.mp4').write_text('no video')
     whole = write_video(workplace / 'videos' / 'b.mp4').read_bytes()
-    (workplace / 'videos' / 'c_half.mp4').write_bytes(whole[:len(whole) // 2])
+    (workplace / 'videos' / 'c_half.mp4').write_bytes(whole[: len(whole) // 2])
     assert run(workplace, workplace / 'videos') == 1
     printed = capsys.readouterr()
     assert 'a_broken: FAILED' in printed.out and 'b: 7 clips' in printed.out
@@ -119,8 +158,9 @@ def test_complete_ones_are_skipped_unless_overwritten(workplace, capsys):
 
 def test_resampling_and_config_overrides(workplace):
     video = write_video(workplace / 'videos' / 'a.mp4')
-    assert run(workplace, video, '--fps', '40', '--cfg-options',
-               'test_pipeline.4.crop_size=16') == 0
+    assert (
+        run(workplace, video, '--fps', '40', '--cfg-options', 'test_pipeline.4.crop_size=16') == 0
+    )
     side = json.loads((workplace / 'out' / 'a.json').read_text())
     assert (side['fps'], side['frames'], side['source_frames'], side['length']) == (40, 80, 40, 17)
 
@@ -139,8 +179,9 @@ def test_processes_share_the_videos_out(workplace, monkeypatch):
 def test_real_videos(workplace, shared_data):
     assert run(workplace, shared_data / 'videos', '--stride', '16') == 0
     lengths = {path.stem: len(np.load(path)) for path in (workplace / 'out').glob('*.npy')}
-    assert lengths == dict(demo=(280 - 16) // 16 + 1, test=(300 - 16) // 16 + 1,
-                           pancake=(310 - 16) // 16 + 1)
+    assert lengths == dict(
+        demo=(280 - 16) // 16 + 1, test=(300 - 16) // 16 + 1, pancake=(310 - 16) // 16 + 1
+    )
 
 
 def test_weights_must_be_given(workplace, capsys):
@@ -153,11 +194,18 @@ def test_weights_must_be_given(workplace, capsys):
 
 @pytest.mark.slow
 def test_help_needs_no_torch(repo):
-    code = ('import sys, runpy; sys.argv = ["extract_features.py", "-h"]\n'
-            'try:\n    runpy.run_path(sys.argv[0], run_name="__main__")\n'
-            'except SystemExit:\n    print("torch" in sys.modules)')
-    found = subprocess.run([sys.executable, '-c', code], cwd=repo / 'tools', text=True,
-                           capture_output=True, env={**os.environ, 'PYTHONPATH': str(repo)})
+    code = (
+        'import sys, runpy; sys.argv = ["extract_features.py", "-h"]\n'
+        'try:\n    runpy.run_path(sys.argv[0], run_name="__main__")\n'
+        'except SystemExit:\n    print("torch" in sys.modules)'
+    )
+    found = subprocess.run(
+        [sys.executable, '-c', code],
+        cwd=repo / 'tools',
+        text=True,
+        capture_output=True,
+        env={**os.environ, 'PYTHONPATH': str(repo)},
+    )
     assert found.stdout.strip().endswith('False'), found.stdout + found.stderr
 
 
@@ -182,7 +230,18 @@ wait_for_all('pytorch')
 assert Path('done').exists()
 """)
     ended = subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2',
-         'script.py'], cwd=tmp_path, capture_output=True, text=True, timeout=120,
-        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(TOOL.parents[1])))
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--standalone',
+            '--nproc_per_node=2',
+            'script.py',
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(TOOL.parents[1])),
+    )
     assert ended.returncode == 0, ended.stderr

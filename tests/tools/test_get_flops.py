@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/analysis/get_flops.py against counts by hand."""
+
 import importlib.util
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 @pytest.fixture(scope='module')
 def tool(repo):
     spec = importlib.util.spec_from_file_location(
-        'get_flops', repo / 'tools' / 'analysis' / 'get_flops.py')
+        'get_flops', repo / 'tools' / 'analysis' / 'get_flops.py'
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -29,8 +31,17 @@ def test_published_sizes(tool, capsys, monkeypatch):
 
 def test_options(tool, capsys, monkeypatch):
     monkeypatch.setenv('COLUMNS', '100')
-    tool.main(['thumos_i3d', '--length', '64', '--cfg-options', 'model.neck.in_channels=8',
-               'model.neck.out_channels=4', 'model.head.in_channels=4'])
+    tool.main(
+        [
+            'thumos_i3d',
+            '--length',
+            '64',
+            '--cfg-options',
+            'model.neck.in_channels=8',
+            'model.neck.out_channels=4',
+            'model.head.in_channels=4',
+        ]
+    )
     neck = 3 * (8 * 4 + 4 * 4) + 4 * 4  # weights of two blocks, weights and biases of their norms
     assert f' {neck} ' in capsys.readouterr().out
     with pytest.raises(SystemExit):

@@ -41,8 +41,10 @@ def workplace(tmp_path):
     (tmp_path / 'config.py').write_text(CONFIG)
     torch.manual_seed(0)
     model = init_localizer(tmp_path / 'config.py')
-    torch.save(dict(state_dict=model.state_dict(), meta=dict(dataset_meta=dict(
-        classes=('run', 'sit')))), tmp_path / 'weights.pth')
+    torch.save(
+        dict(state_dict=model.state_dict(), meta=dict(dataset_meta=dict(classes=('run', 'sit')))),
+        tmp_path / 'weights.pth',
+    )
     (tmp_path / 'features').mkdir()
     for seed, name in enumerate('ab'):
         features = np.random.default_rng(seed).normal(size=(40, 8)).astype(np.float32)
@@ -51,9 +53,18 @@ def workplace(tmp_path):
 
 
 def run(workplace, *args, weights='weights.pth', out='out', source='features'):
-    return infer.main([str(workplace / source), str(workplace / 'config.py'),
-                       str(workplace / weights), '--out', str(workplace / out),
-                       '--device', 'cpu', *args])
+    return infer.main(
+        [
+            str(workplace / source),
+            str(workplace / 'config.py'),
+            str(workplace / weights),
+            '--out',
+            str(workplace / out),
+            '--device',
+            'cpu',
+            *args,
+        ]
+    )
 
 
 def results(workplace, out='out'):
@@ -67,7 +78,13 @@ def test_folder_of_features(workplace, capsys):
     assert set(found) == {'a', 'b'} and len(found['a']) == 10
     assert {each['label'] for each in found['a']} <= {'run', 'sit'}
     assert sorted(path.name for path in (workplace / 'out').iterdir()) == [
-        'a.png', 'a.srt', 'b.png', 'b.srt', 'predictions.csv', 'predictions.json']
+        'a.png',
+        'a.srt',
+        'b.png',
+        'b.srt',
+        'predictions.csv',
+        'predictions.json',
+    ]
 
 
 def test_less_on_request(workplace):
@@ -80,16 +97,21 @@ def test_less_on_request(workplace):
 def test_exported_network_finds_the_same(workplace, capsys):
     pytest.importorskip('onnxruntime')
     pytest.importorskip('onnx')
-    assert export_onnx.main([str(workplace / name) for name in (
-        'config.py', 'weights.pth', 'model.onnx')]) == 0
+    assert (
+        export_onnx.main(
+            [str(workplace / name) for name in ('config.py', 'weights.pth', 'model.onnx')]
+        )
+        == 0
+    )
     assert 'same class logits to' in capsys.readouterr().out
     assert run(workplace) == 0 and run(workplace, weights='model.onnx', out='onnx') == 0
     for video, expected in results(workplace).items():
         found = results(workplace, 'onnx')[video]
         assert [each['label'] for each in found] == [each['label'] for each in expected]
         for key in ('segment', 'score'):
-            np.testing.assert_allclose([each[key] for each in found],
-                                       [each[key] for each in expected], atol=1e-4)
+            np.testing.assert_allclose(
+                [each[key] for each in found], [each[key] for each in expected], atol=1e-4
+            )
 
 
 def test_one_broken_input_is_told(workplace, capsys):
@@ -98,10 +120,13 @@ def test_one_broken_input_is_told(workplace, capsys):
     assert 'c: FAILED' in capsys.readouterr().err and set(results(workplace)) == {'a', 'b'}
 
 
-@pytest.mark.parametrize('args, message', [
-    (dict(source='absent'), 'no such file or folder'),
-    (dict(weights='absent.pth'), 'absent.pth'),
-])
+@pytest.mark.parametrize(
+    'args, message',
+    [
+        (dict(source='absent'), 'no such file or folder'),
+        (dict(weights='absent.pth'), 'absent.pth'),
+    ],
+)
 def test_wrong_paths_are_told_in_a_line(workplace, capsys, args, message):
     assert run(workplace, **args) == 1
     error = capsys.readouterr().err
@@ -118,12 +143,21 @@ def test_label_studio_needs_its_frame_rate(workplace, capsys):
 def test_thresholds_of_each_class(workplace, capsys):
     assert run(workplace) == 0
     everything = results(workplace)
-    limits = {label: sorted(item['score'] for found in everything.values() for item in found
-                            if item['label'] == label)[-2] for label in ('run', 'sit')}
-    file = Thresholds(1., limits).write(workplace / 'thresholds.json')
+    limits = {
+        label: sorted(
+            item['score']
+            for found in everything.values()
+            for item in found
+            if item['label'] == label
+        )[-2]
+        for label in ('run', 'sit')
+    }
+    file = Thresholds(1.0, limits).write(workplace / 'thresholds.json')
     assert run(workplace, '--score-thr', str(file), out='few') == 0
-    kept = {video: [item for item in found if item['score'] >= limits[item['label']]]
-            for video, found in everything.items()}
+    kept = {
+        video: [item for item in found if item['score'] >= limits[item['label']]]
+        for video, found in everything.items()
+    }
     assert results(workplace, 'few') == kept and sum(map(len, kept.values())) == 4
     file.write_text('{"default": 0.3}')
     assert run(workplace, '--score-thr', str(file)) == 1
@@ -133,15 +167,30 @@ def test_thresholds_of_each_class(workplace, capsys):
 
 
 def test_page_with_ground_truth(workplace):
-    (workplace / 'truth.json').write_text(json.dumps(dict(database=dict(a=dict(
-        subset='test', duration=7., annotations=[dict(label='jump', segment=[1, 2])])))))
+    (workplace / 'truth.json').write_text(
+        json.dumps(
+            dict(
+                database=dict(
+                    a=dict(
+                        subset='test',
+                        duration=7.0,
+                        annotations=[dict(label='jump', segment=[1, 2])],
+                    )
+                )
+            )
+        )
+    )
     assert run(workplace, '--page', '--annotations', str(workplace / 'truth.json')) == 0
     text = (workplace / 'out' / 'player.html').read_text(encoding='utf-8')
     data = json.loads(text.split('id="player-data">')[1].split('</script>')[0])
     assert data['classes'] == ['run', 'sit', 'jump'] and data['judged'] is False
     first = data['videos'][0]
     assert (first['name'], first['src'], first['gt']['s'], first['gt']['l']) == (
-        'a', None, [1.], [2])
+        'a',
+        None,
+        [1.0],
+        [2],
+    )
     assert len(first['det']['s']) == len(results(workplace)['a'])
     with pytest.raises(SystemExit):
         run(workplace, '--annotations', 'truth.json')

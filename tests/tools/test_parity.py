@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Same numbers as the public reference, from features to mAP."""
+
 import importlib.util
 
 import pytest

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archives in the layout of the publishers, with made-up features, become data sets."""
+
 import importlib.util
 import io
 import json
@@ -24,14 +25,17 @@ def tool(repo):
     return module.main
 
 
-def database(classes, subsets, fps=30., prefix='video'):
+def database(classes, subsets, fps=30.0, prefix='video'):
     """Four videos of 40 s with segments of all classes, in ActionFormer's style."""
     found = {}
     for number in range(4):
-        items = [dict(label=label, label_id=i, segment=[1 + i % 30, 4.5 + i % 30])
-                 for i, label in enumerate(classes)]
-        found[f'{prefix}_{number}'] = dict(subset=subsets[number % 2], duration=40., fps=fps,
-                                           annotations=items)
+        items = [
+            dict(label=label, label_id=i, segment=[1 + i % 30, 4.5 + i % 30])
+            for i, label in enumerate(classes)
+        ]
+        found[f'{prefix}_{number}'] = dict(
+            subset=subsets[number % 2], duration=40.0, fps=fps, annotations=items
+        )
     return dict(version='made up', database=found)
 
 
@@ -94,8 +98,9 @@ def test_epic_in_opentad_layout_has_both_targets(tool, tmp_path, capsys):
         content = database(classes, ('train', 'val'), prefix='P01')
         (root / 'annotations' / f'epic_kitchens_{target}.json').write_text(json.dumps(content))
         (root / 'annotations' / f'category_idx_{target}.txt').write_text('\n'.join(classes) + '\n')
-    write_features(root / 'features' / 'slowfast_fps30_stride16_clip32', content['database'],
-                   74, 2304, '.npz')
+    write_features(
+        root / 'features' / 'slowfast_fps30_stride16_clip32', content['database'], 74, 2304, '.npz'
+    )
     assert tool(['epic_kitchens', str(root), '--out', str(tmp_path / 'data')]) == 0
     out = capsys.readouterr().out
     assert 'epic_kitchens_slowfast_verb:' in out and 'epic_kitchens_slowfast_noun:' in out
@@ -115,11 +120,13 @@ def test_multithumos_takes_the_json_of_its_classes(tool, tmp_path):
     assert len((tmp_path / 't/annotations/classes.txt').read_text().splitlines()) == 20
 
 
-@pytest.mark.parametrize('name, fps, classes', [('gtea', 15, 10), ('50salads', 30, 17),
-                                                ('breakfast', 15, 47)])
+@pytest.mark.parametrize(
+    'name, fps, classes', [('gtea', 15, 10), ('50salads', 30, 17), ('breakfast', 15, 47)]
+)
 def test_layout_of_ms_tcn(name, fps, classes, tool, tmp_path, capsys):
     background = dict(gtea=['background'], breakfast=['SIL']).get(
-        name, ['action_start', 'action_end'])
+        name, ['action_start', 'action_end']
+    )
     source = tmp_path / 'data' / name
     labels = [f'action{i}' for i in range(classes)] + background
     for part in ('features', 'groundTruth', 'splits'):
@@ -128,13 +135,25 @@ def test_layout_of_ms_tcn(name, fps, classes, tool, tmp_path, capsys):
     videos = [f'S{i}_Tea' for i in range(4)]
     frames = [label for label in labels for _ in range(30)]
     for video in videos:
-        np.save(source / 'features' / video, np.random.default_rng(0).standard_normal(
-            (2048, len(frames))).astype(np.float32))
+        np.save(
+            source / 'features' / video,
+            np.random.default_rng(0).standard_normal((2048, len(frames))).astype(np.float32),
+        )
         (source / 'groundTruth' / f'{video}.txt').write_text('\n'.join(frames) + '\n')
     for number in (1, 2):
         (source / 'splits' / f'test.split{number}.bundle').write_text(f'{videos[number]}.txt\n')
-    assert tool([name, str(pack(source, tmp_path / 'data.zip')), '--out', str(tmp_path / 'out'),
-                 '--no-values']) == 0, capsys.readouterr()
+    assert (
+        tool(
+            [
+                name,
+                str(pack(source, tmp_path / 'data.zip')),
+                '--out',
+                str(tmp_path / 'out'),
+                '--no-values',
+            ]
+        )
+        == 0
+    ), capsys.readouterr()
     split = json.loads((tmp_path / 'out/annotations/split_2.json').read_text())['database']
     assert [video for video in split if split[video]['subset'] == 'validation'] == ['S2_Tea']
     second = split['S0_Tea']['annotations'][1]
@@ -178,8 +197,10 @@ def hostile(path, name, content=b'{}', link=None):
 
 
 @pytest.mark.parametrize('archive', ['evil.zip', 'evil.tar'])
-@pytest.mark.parametrize('name', ['../../out.json', '/tmp/out.json', 'a/../../../out.json',
-                                  '..\\..\\out.json', 'C:/out.json'])
+@pytest.mark.parametrize(
+    'name',
+    ['../../out.json', '/tmp/out.json', 'a/../../../out.json', '..\\..\\out.json', 'C:/out.json'],
+)
 def test_members_never_leave_their_folder(archive, name, tmp_path):
     with pytest.raises(DataError, match='outside its folder'):
         unpack(hostile(tmp_path / archive, name), tmp_path / 'deep' / 'inside')
@@ -199,6 +220,6 @@ def test_links_programs_and_what_is_too_large_stay_in_the_archive(tmp_path, monk
 
 def test_damaged_archives_are_named(tmp_path):
     whole = pack(thumos(tmp_path / 'thumos'), tmp_path / 'thumos.tar.gz').read_bytes()
-    (tmp_path / 'cut.tar.gz').write_bytes(whole[:len(whole) // 2])
+    (tmp_path / 'cut.tar.gz').write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match='cut.tar.gz: damaged, cut off'):
         unpack(tmp_path / 'cut.tar.gz', tmp_path / 'out')

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tools that write data sets: HAPT from its archive, and the synthetic one."""
+
 import importlib.util
 import io
 import json
@@ -67,8 +68,11 @@ def read_json(path):
 
 @pytest.mark.parametrize('kind', ['zip', 'folder'])
 def test_hapt_worked_by_hand(hapt, tmp_path, kind, capsys):
-    source = (write_zip(tmp_path / 'hapt.zip', TINY) if kind == 'zip'
-              else write_folder(tmp_path / 'un packed', TINY))
+    source = (
+        write_zip(tmp_path / 'hapt.zip', TINY)
+        if kind == 'zip'
+        else write_folder(tmp_path / 'un packed', TINY)
+    )
     out = tmp_path / 'out'
     assert hapt.main([str(source), str(out)]) == 0
     features = np.load(out / 'features/exp01_user01.npy')
@@ -80,32 +84,54 @@ def test_hapt_worked_by_hand(hapt, tmp_path, kind, capsys):
     assert (out / 'annotations/classes.txt').read_text() == 'WALKING\nSITTING\n'
     database = read_json(out / 'annotations/hapt.json')['database']
     assert database['exp01_user01'] == dict(
-        subset='training', duration=2.6, frame=130, fps=50,
-        annotations=[dict(label='SITTING', segment=[0, 1]),
-                     dict(label='WALKING', segment=[1, 2.6])])
+        subset='training',
+        duration=2.6,
+        frame=130,
+        fps=50,
+        annotations=[
+            dict(label='SITTING', segment=[0, 1]),
+            dict(label='WALKING', segment=[1, 2.6]),
+        ],
+    )
     assert database['exp03_user02']['subset'] == 'validation'
-    assert database['exp03_user02']['annotations'] == [dict(label='WALKING', segment=[.5, 1])]
+    assert database['exp03_user02']['annotations'] == [dict(label='WALKING', segment=[0.5, 1])]
     assert 'training: 1 recordings, 2 segments' in capsys.readouterr().out
 
 
 BROKEN = {
     'no recordings': ({'readme.txt': ''}, 'expected recordings acc_expNN_userNN.txt, found none'),
-    'no labels': ({k: v for k, v in TINY.items() if 'labels.txt' not in k},
-                  'expected a file activity_labels.txt'),
-    'no gyroscope': ({k: v for k, v in TINY.items() if 'gyro_exp01' not in k},
-                     'expected a file gyro_exp01_user01.txt'),
-    'lengths': ({**TINY, 'HAPT Data Set/RawData/gyro_exp01_user01.txt': '1 2 3\n'},
-                'acc_exp01_user01.txt: expected as many samples .* found 130 and 1'),
-    'columns': ({**TINY, 'HAPT Data Set/RawData/acc_exp01_user01.txt': '1 2\n'},
-                'acc_exp01_user01.txt: expected 3 columns, found 2'),
-    'words': ({**TINY, 'HAPT Data Set/RawData/acc_exp01_user01.txt': 'a b c\n'},
-              'acc_exp01_user01.txt: expected numbers'),
-    'too short': ({k: table(SIGNAL[:49], '%d') if 'exp03' in k else v for k, v in TINY.items()},
-                  'acc_exp03_user02.txt: expected at least 50 samples, found 49'),
-    'classes': ({**TINY, 'HAPT Data Set/activity_labels.txt': '2 SITTING\n'},
-                'activity_labels.txt: expected lines'),
-    'activity': ({**TINY, 'HAPT Data Set/RawData/labels.txt': '1 1 3 1 50\n'},
-                 'labels.txt: expected activities 1 to 2, found 3'),
+    'no labels': (
+        {k: v for k, v in TINY.items() if 'labels.txt' not in k},
+        'expected a file activity_labels.txt',
+    ),
+    'no gyroscope': (
+        {k: v for k, v in TINY.items() if 'gyro_exp01' not in k},
+        'expected a file gyro_exp01_user01.txt',
+    ),
+    'lengths': (
+        {**TINY, 'HAPT Data Set/RawData/gyro_exp01_user01.txt': '1 2 3\n'},
+        'acc_exp01_user01.txt: expected as many samples .* found 130 and 1',
+    ),
+    'columns': (
+        {**TINY, 'HAPT Data Set/RawData/acc_exp01_user01.txt': '1 2\n'},
+        'acc_exp01_user01.txt: expected 3 columns, found 2',
+    ),
+    'words': (
+        {**TINY, 'HAPT Data Set/RawData/acc_exp01_user01.txt': 'a b c\n'},
+        'acc_exp01_user01.txt: expected numbers',
+    ),
+    'too short': (
+        {k: table(SIGNAL[:49], '%d') if 'exp03' in k else v for k, v in TINY.items()},
+        'acc_exp03_user02.txt: expected at least 50 samples, found 49',
+    ),
+    'classes': (
+        {**TINY, 'HAPT Data Set/activity_labels.txt': '2 SITTING\n'},
+        'activity_labels.txt: expected lines',
+    ),
+    'activity': (
+        {**TINY, 'HAPT Data Set/RawData/labels.txt': '1 1 3 1 50\n'},
+        'labels.txt: expected activities 1 to 2, found 3',
+    ),
 }
 
 
@@ -132,8 +158,10 @@ def test_hapt_for_real(hapt, shared_data, tmp_path):
         videos = [x for x in database.values() if x['subset'] == subset]
         assert len(videos) == recordings
         assert sum(len(x['annotations']) for x in videos) == segments
-    persons = {s: {n[-2:] for n, x in database.items() if x['subset'] == s}
-               for s in ('training', 'validation')}
+    persons = {
+        s: {n[-2:] for n, x in database.items() if x['subset'] == s}
+        for s in ('training', 'validation')
+    }
     assert len(persons['training']) == 21 and len(persons['validation']) == 9
     assert not persons['training'] & persons['validation']
     assert len((tmp_path / 'annotations/classes.txt').read_text().split()) == 12
@@ -141,8 +169,10 @@ def test_hapt_for_real(hapt, shared_data, tmp_path):
         features = np.load(tmp_path / f'features/{name}.npy')
         assert features.shape == ((entry['frame'] - 50) // 25 + 1, 300)
         assert features.dtype == np.float32 and np.isfinite(features).all()
-        assert all(0 <= a['segment'][0] < a['segment'][1] <= entry['duration']
-                   for a in entry['annotations'])
+        assert all(
+            0 <= a['segment'][0] < a['segment'][1] <= entry['duration']
+            for a in entry['annotations']
+        )
 
 
 # ------------------------------------------------------------------ synthetic
@@ -172,8 +202,10 @@ def test_synthetic(synthetic, tmp_path):
 def test_synthetic_is_seeded(synthetic, tmp_path):
     for folder, seed in (('a', 0), ('b', 0), ('c', 1)):
         synthetic.make_dataset(tmp_path / folder, seed=seed, num_train=2, num_val=1)
-    contents = [{p.relative_to(tmp_path / folder): p.read_bytes()
-                 for p in (tmp_path / folder).rglob('*.*')} for folder in 'abc']
+    contents = [
+        {p.relative_to(tmp_path / folder): p.read_bytes() for p in (tmp_path / folder).rglob('*.*')}
+        for folder in 'abc'
+    ]
     assert len(contents[0]) == 5 and contents[0] == contents[1]
     assert contents[0].keys() == contents[2].keys()
     name = Path('features/train_0000.npy')

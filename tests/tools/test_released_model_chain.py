@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A video, public recognizer weights, a released checkpoint: one command, named segments."""
+
 import csv
 import importlib.util
 import json
@@ -35,8 +36,9 @@ def folder(tmp_path_factory):
 def video(shared_data, folder):
     """The first frames of a real video, at another size than the networks'."""
     capture = cv2.VideoCapture(str(shared_data / 'videos' / 'demo.mp4'))
-    writer = cv2.VideoWriter(str(folder / 'clip.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 25,
-                             (320, 240))
+    writer = cv2.VideoWriter(
+        str(folder / 'clip.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 25, (320, 240)
+    )
     for _ in range(FRAMES):
         writer.write(cv2.resize(capture.read()[1], (320, 240)))
     writer.release()
@@ -57,8 +59,11 @@ def weights(golden_dir, folder):
 @pytest.fixture(scope='module')
 def released(golden_dir, folder):
     """A file in the layout of OpenTAD's release, with random weights."""
-    section = re.search(r'^#### thumos_i3d:.*?```\n(.*?)```',
-                        (golden_dir / 'keys_opentad.md').read_text(), re.S | re.M)
+    section = re.search(
+        r'^#### thumos_i3d:.*?```\n(.*?)```',
+        (golden_dir / 'keys_opentad.md').read_text(),
+        re.S | re.M,
+    )
     generator = torch.Generator().manual_seed(0)
     state = {}
     for line in section[1].strip().splitlines():
@@ -86,19 +91,35 @@ def clip_by_clip(video, weights):
     for name, file, stream in zip(('i3d_rgb', 'i3d_flow'), weights, (np.stack(frames), flow)):
         network = init_extractor(name, file).backbone.recognizer.backbone
         cropped = torch.from_numpy(stream[:, 16:240, 58:282]).permute(3, 0, 1, 2)
-        clips = [cropped[None, :, start:start + 16].float() / 255 * 2 - 1
-                 for start in range(0, FRAMES - 15, 4)]
+        clips = [
+            cropped[None, :, start : start + 16].float() / 255 * 2 - 1
+            for start in range(0, FRAMES - 15, 4)
+        ]
         features.append(np.concatenate([network(clip).mean((2, 3, 4)) for clip in clips]))
     return np.concatenate(features, axis=1)
 
 
 @pytest.mark.slow
-def test_one_command_from_a_video_to_named_segments(video, weights, released, folder, repo,
-                                                    monkeypatch):
+def test_one_command_from_a_video_to_named_segments(
+    video, weights, released, folder, repo, monkeypatch
+):
     monkeypatch.chdir(folder)
-    status = load(repo / 'tools' / 'infer.py').main([
-        str(video), 'thumos_i3d', released, '--extractor-weights', *weights, '--flow', 'dis',
-        '--device', 'cpu', '--format', 'csv', 'srt'])
+    status = load(repo / 'tools' / 'infer.py').main(
+        [
+            str(video),
+            'thumos_i3d',
+            released,
+            '--extractor-weights',
+            *weights,
+            '--flow',
+            'dis',
+            '--device',
+            'cpu',
+            '--format',
+            'csv',
+            'srt',
+        ]
+    )
     assert status == 0
     names = released_classes('thumos14', 20)
     actions = json.loads((folder / 'out' / 'predictions.json').read_text())['results']['clip']
@@ -112,9 +133,22 @@ def test_one_command_from_a_video_to_named_segments(video, weights, released, fo
 
 @pytest.mark.slow
 def test_features_are_those_computed_clip_by_clip(video, weights, folder, repo):
-    status = load(repo / 'tools' / 'extract_features.py').main([
-        str(video), str(folder / 'features'), '--config', 'thumos_i3d', '--extractor-weights',
-        *weights, '--flow', 'dis', '--device', 'cpu', '--batch-size', '2'])
+    status = load(repo / 'tools' / 'extract_features.py').main(
+        [
+            str(video),
+            str(folder / 'features'),
+            '--config',
+            'thumos_i3d',
+            '--extractor-weights',
+            *weights,
+            '--flow',
+            'dis',
+            '--device',
+            'cpu',
+            '--batch-size',
+            '2',
+        ]
+    )
     assert status == 0
     found = np.load(folder / 'features' / 'clip.npy')
     expected = clip_by_clip(video, weights)
@@ -139,9 +173,19 @@ def test_what_does_not_fit_the_recipe_is_refused(video, weights, released, folde
     inferencer = TALInferencer('thumos_i3d', released, 'cpu', show_progress=False)
     with pytest.raises(ConfigError, match='rgb_imagenet.pt or i3d_rgb.pt .*\n.*flow_imagenet.pt'):
         inferencer(str(video))
-    write_features(folder / 'other.npy', np.zeros((9, 2048), np.float32), dict(
-        recognizer='i3d_flow+i3d_rgb', clip_len=16, stride=4, offset_frames=8., fps=25.,
-        length=9, channels=2048))
+    write_features(
+        folder / 'other.npy',
+        np.zeros((9, 2048), np.float32),
+        dict(
+            recognizer='i3d_flow+i3d_rgb',
+            clip_len=16,
+            stride=4,
+            offset_frames=8.0,
+            fps=25.0,
+            length=9,
+            channels=2048,
+        ),
+    )
     with pytest.raises(ConfigError, match='these are i3d_flow . i3d_rgb'):
         inferencer(str(folder / 'other.npy'))
 
@@ -151,7 +195,9 @@ def test_recipe_is_a_module_of_both_streams(weights):
     clip = torch.rand(1, 5, 8, 32, 32) * 255
     with torch.no_grad():
         found = extractor(clip)
-        halves = [init_extractor(name, file)(part) for name, file, part in zip(
-            ('i3d_rgb', 'i3d_flow'), weights, clip.split([3, 2], dim=1))]
+        halves = [
+            init_extractor(name, file)(part)
+            for name, file, part in zip(('i3d_rgb', 'i3d_flow'), weights, clip.split([3, 2], dim=1))
+        ]
     torch.testing.assert_close(found, torch.cat(halves, dim=1))
     assert found.shape == (1, 2048)

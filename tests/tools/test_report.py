@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The analysis tools on real detections, on small made-up ones and on broken files."""
+
 import importlib.util
 import json
 from html.parser import HTMLParser
@@ -15,7 +16,8 @@ from tmx_plugin.visualization.results import load_results
 def tools(repo):
     def load(name):
         spec = importlib.util.spec_from_file_location(
-            f'analysis_{name}', repo / f'tools/analysis/{name}.py')
+            f'analysis_{name}', repo / f'tools/analysis/{name}.py'
+        )
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         return module
@@ -61,52 +63,82 @@ def write(path, content):
 @pytest.fixture
 def files(tmp_path):
     """Two validation videos and a training one; names that HTML and matplotlib could misread."""
+
     def item(label, start, end, **more):
         return dict(label=label, segment=[start, end], **more)
 
     jump = '<b>jump & $run$</b>'
     database = {
-        'a/1': dict(subset='Validation', duration=40., annotations=[
-            item(jump, 0, 10), item('sit', 20, 30), item('Ambiguous', 5, 6)]),
-        'b': dict(subset='Validation', duration=20., annotations=[item(jump, 5, 9)]),
-        'c': dict(subset='training', duration=20., annotations=[item('walk', 5, 9)])}
-    results = {'a/1': [item(jump, 0, 10, score=.9), item('sit', 20, 28, score=.8),
-                       item('unknown', 0, 1, score=.7)],
-               'b': [item(jump, 12, 18, score=.95)]}
-    return (write(tmp_path / 'p.json', dict(results=results)),
-            write(tmp_path / 'a.json', dict(database=database)))
+        'a/1': dict(
+            subset='Validation',
+            duration=40.0,
+            annotations=[item(jump, 0, 10), item('sit', 20, 30), item('Ambiguous', 5, 6)],
+        ),
+        'b': dict(subset='Validation', duration=20.0, annotations=[item(jump, 5, 9)]),
+        'c': dict(subset='training', duration=20.0, annotations=[item('walk', 5, 9)]),
+    }
+    results = {
+        'a/1': [
+            item(jump, 0, 10, score=0.9),
+            item('sit', 20, 28, score=0.8),
+            item('unknown', 0, 1, score=0.7),
+        ],
+        'b': [item(jump, 12, 18, score=0.95)],
+    }
+    return (
+        write(tmp_path / 'p.json', dict(results=results)),
+        write(tmp_path / 'a.json', dict(database=database)),
+    )
 
 
 def test_report_on_made_up_predictions(tools, files, tmp_path, capsys):
     assert tools['report'].main([*files, '--out', str(tmp_path / 'r'), '--tious', '.5', '.9']) == 0
     # jump: a miss before the hit, 1 of 2 found: 0.25. sit: 8 of 10 s, found at .5 only.
     assert capsys.readouterr().out.splitlines() == [
-        'average_mAP 37.50  mAP@0.5 62.50  mAP@0.9 12.50', str(tmp_path / 'r/report.html')]
+        'average_mAP 37.50  mAP@0.5 62.50  mAP@0.9 12.50',
+        str(tmp_path / 'r/report.html'),
+    ]
     page = Page((tmp_path / 'r/report.html').read_text(encoding='utf-8'))
-    assert {'map', 'classes', 'operating', 'errors', 'misses', 'sensitivity', 'ceilings',
-            'confusion', 'videos', 'player'} <= set(page.ids)
+    assert {
+        'map',
+        'classes',
+        'operating',
+        'errors',
+        'misses',
+        'sensitivity',
+        'ceilings',
+        'confusion',
+        'videos',
+        'player',
+    } <= set(page.ids)
     assert '<b>jump & $run$</b>' in page.texts  # as text, so it was escaped
     assert '62.50' in page.texts and 'a/1' in page.texts
     assert all(link.startswith('#') for link in page.links)  # nothing is loaded from elsewhere
     player = json.loads(page.scripts['player-data'])
     assert [video['name'] for video in player['videos']] == ['b', 'a/1']  # worst first
     assert player['videos'][1]['det'] == dict(
-        s=[0, 20], e=[10, 28], l=[0, 1], p=[.9, .8], k=[0, 0])
+        s=[0, 20], e=[10, 28], l=[0, 1], p=[0.9, 0.8], k=[0, 0]
+    )
     assert player['videos'][0]['gt']['f'] == [None]
 
 
 def test_report_json_by_hand(tools, files, tmp_path):
     thresholds = tmp_path / 'thresholds.json'
-    assert tools['report'].main([*files, '--out', str(tmp_path), '--tious', '.5', '.9',
-                                 '--thresholds', str(thresholds)]) == 0
+    assert (
+        tools['report'].main(
+            [*files, '--out', str(tmp_path), '--tious', '.5', '.9', '--thresholds', str(thresholds)]
+        )
+        == 0
+    )
     report = json.loads((tmp_path / 'report.json').read_text())
     jump = '<b>jump & $run$</b>'
     assert report['average_mAP'] == 37.5 and report['mAP'] == {'0.5': 62.5, '0.9': 12.5}
     assert [row['name'] for row in report['classes']] == ['sit', jump]
     assert report['classes'][1]['AP'] == {'0.5': 25, '0.9': 25}
     assert report['operating_points']['classes'] == {
-        jump: dict(threshold=.45, precision=.5, recall=.5, f1=.5),
-        'sit': dict(threshold=.4, precision=1, recall=1, f1=1)}
+        jump: dict(threshold=0.45, precision=0.5, recall=0.5, f1=0.5),
+        'sit': dict(threshold=0.4, precision=1, recall=1, f1=1),
+    }
     kinds = report['false_positives']['kinds']
     assert report['false_positives']['rule'] == 'detad'
     assert kinds['true positive']['all'] == 2 and kinds['background']['all'] == 1
@@ -114,29 +146,38 @@ def test_report_json_by_hand(tools, files, tmp_path):
     assert kinds['background']['gain'] == pytest.approx(12.5)
     assert kinds['localization']['gain'] == pytest.approx(0)
     assert report['false_negatives']['all']['never_found'] == pytest.approx((1 + 2) / 6)
-    assert report['ceilings']['boundaries']['average_mAP'] == pytest.approx((.25 + 1) / 2 * 100)
+    assert report['ceilings']['boundaries']['average_mAP'] == pytest.approx((0.25 + 1) / 2 * 100)
     assert report['ceilings']['scores']['average_mAP'] == pytest.approx((75 + 25) / 2)
     assert report['confusion']['counts'] == [[1, 0], [0, 1]]
-    assert [(row['name'], row['average_mAP'], row['false_alarms'], row['misses'])
-            for row in report['videos']] == [('b', 0, 1, 1), ('a/1', 75, 0, 0)]
+    assert [
+        (row['name'], row['average_mAP'], row['false_alarms'], row['misses'])
+        for row in report['videos']
+    ] == [('b', 0, 1, 1), ('a/1', 75, 0, 0)]
     assert set(report) >= {'sensitivity', 'calibration', 'average_recall', 'durations', 'curves'}
     assert json.loads(thresholds.read_text()) == dict(
-        tiou=.5, default=.4, classes={jump: .45, 'sit': .4})
+        tiou=0.5, default=0.4, classes={jump: 0.45, 'sit': 0.4}
+    )
 
 
 def test_other_rule_and_groups(tools, files, tmp_path):
-    assert tools['report'].main([*files, '--out', str(tmp_path), '--rule', 'own-label',
-                                 '--buckets', 'activitynet']) == 0
+    assert (
+        tools['report'].main(
+            [*files, '--out', str(tmp_path), '--rule', 'own-label', '--buckets', 'activitynet']
+        )
+        == 0
+    )
     report = json.loads((tmp_path / 'report.json').read_text())
     assert report['false_positives']['rule'] == 'own label'
     assert report['sensitivity']['length'][0]['bucket'] == 'up to 30 s'
 
 
 def test_comparison_by_hand(tools, files, tmp_path):
-    item = dict(label='sit', segment=[20, 30], score=.5)
+    item = dict(label='sit', segment=[20, 30], score=0.5)
     other = write(tmp_path / 'other.json', dict(results={'a/1': [item], 'b': []}))
-    assert tools['report'].main([*files, '--out', str(tmp_path), '--tious', '.5',
-                                 '--compare', other]) == 0
+    assert (
+        tools['report'].main([*files, '--out', str(tmp_path), '--tious', '.5', '--compare', other])
+        == 0
+    )
     found = json.loads((tmp_path / 'report.json').read_text())['comparison']
     assert found['name'] == 'other.json' and found['average_mAP'] == [62.5, 50]
     assert found['difference'] == 12.5
@@ -151,30 +192,59 @@ def test_comparison_by_hand(tools, files, tmp_path):
 def test_same_predictions_differ_by_nothing(files, tmp_path):
     from tmx_plugin.visualization.comparison import compare
     from tmx_plugin.visualization.report_data import Analysis
-    analysis = Analysis(load_results(*files), [.5])
+
+    analysis = Analysis(load_results(*files), [0.5])
     found = compare(analysis, analysis, rounds=20)
     assert found['difference'] == 0 and found['interval'] == [0, 0]
-    less = write(tmp_path / 'less.json', dict(database={'b': dict(
-        subset='Validation', duration=20., annotations=[dict(label='sit', segment=[1, 2])])}))
+    less = write(
+        tmp_path / 'less.json',
+        dict(
+            database={
+                'b': dict(
+                    subset='Validation',
+                    duration=20.0,
+                    annotations=[dict(label='sit', segment=[1, 2])],
+                )
+            }
+        ),
+    )
     with pytest.raises(DataError, match='same ground truth'):
-        compare(analysis, Analysis(load_results(files[0], less), [.5]))
+        compare(analysis, Analysis(load_results(files[0], less), [0.5]))
 
 
 def test_videos_are_linked_and_predictions_limited(tools, files, tmp_path, capsys):
     (tmp_path / 'videos').mkdir()
     (tmp_path / 'videos' / 'a_1.mp4').write_bytes(b'')
-    assert tools['report'].main([*files, '--out', str(tmp_path / 'r'), '--top-k', '1',
-                                 '--videos', str(tmp_path / 'videos')]) == 0
+    assert (
+        tools['report'].main(
+            [
+                *files,
+                '--out',
+                str(tmp_path / 'r'),
+                '--top-k',
+                '1',
+                '--videos',
+                str(tmp_path / 'videos'),
+            ]
+        )
+        == 0
+    )
     page = Page((tmp_path / 'r/report.html').read_text(encoding='utf-8'))
     videos = json.loads(page.scripts['player-data'])['videos']
     assert {video['name']: video['src'] for video in videos} == {
-        'a/1': '../videos/a_1.mp4', 'b': None}
+        'a/1': '../videos/a_1.mp4',
+        'b': None,
+    }
     assert {video['name']: video['left_out'] for video in videos} == {'a/1': 1, 'b': 0}
     assert any('best 1 predictions of each video' in text for text in page.texts)
     (tmp_path / 'empty').mkdir()
     for folder, message in (('empty', 'expected videos'), ('none', 'expected a folder')):
-        assert tools['report'].main([*files, '--out', str(tmp_path / 'r'),
-                                     '--videos', str(tmp_path / folder)]) == 1
+        assert (
+            tools['report'].main(
+                [*files, '--out', str(tmp_path / 'r'), '--videos', str(tmp_path / folder)]
+            )
+            == 1
+        )
         assert message in capsys.readouterr().err
 
 
@@ -184,7 +254,8 @@ def test_charts_are_valid_plotly_figures(files):
     from tmx_plugin.visualization.charts import report_charts
     from tmx_plugin.visualization.comparison import compare
     from tmx_plugin.visualization.report_data import Analysis
-    analysis = Analysis(load_results(*files), [.3, .5])
+
+    analysis = Analysis(load_results(*files), [0.3, 0.5])
     for comparison in (None, compare(analysis, analysis, rounds=2)):
         charts = report_charts(dict(analysis.document(), comparison=comparison))
         assert len(charts) == 10
@@ -208,7 +279,7 @@ def test_subset_is_found_or_asked_for(files, tmp_path):
 
 def test_video_scores_and_timeline(files):
     results = load_results(*files)
-    assert results.video_scores([0.5]) == {'a/1': 1., 'b': 0.}
+    assert results.video_scores([0.5]) == {'a/1': 1.0, 'b': 0.0}
     fig = results.timeline('b', correct=np.array([True, True, False]))
     assert fig.axes[0].get_xlim() == (0, 20)
 
@@ -219,11 +290,17 @@ def test_no_predictions_at_all(tools, files, tmp_path, capsys):
     assert capsys.readouterr().out.startswith('average_mAP 0.00')
 
 
-@pytest.mark.parametrize('content, message', [
-    ('{"results": ', 'json'), ('[]', 'results'), ('{"results": {"a": 3}}', "video 'a'"),
-    ('{"results": {"a": [{"label": "x", "segment": [0, 1]}]}}', "video 'a'"),
-    ('{"results": {"a": [{"label": "x", "segment": [0], "score": 1}]}}', "video 'a'"),
-    ('{"results": {"a": [{"label": "x", "segment": [0, NaN], "score": 1}]}}', "video 'a'")])
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        ('{"results": ', 'json'),
+        ('[]', 'results'),
+        ('{"results": {"a": 3}}', "video 'a'"),
+        ('{"results": {"a": [{"label": "x", "segment": [0, 1]}]}}', "video 'a'"),
+        ('{"results": {"a": [{"label": "x", "segment": [0], "score": 1}]}}', "video 'a'"),
+        ('{"results": {"a": [{"label": "x", "segment": [0, NaN], "score": 1}]}}', "video 'a'"),
+    ],
+)
 def test_broken_predictions_are_named(tools, files, tmp_path, capsys, content, message):
     path = tmp_path / 'broken.json'
     path.write_text(content)
@@ -233,10 +310,14 @@ def test_broken_predictions_are_named(tools, files, tmp_path, capsys, content, m
     assert not (tmp_path / 'report.html').exists()
 
 
-@pytest.mark.parametrize('options, message', [
-    (('--main-tiou', '0'), 'main tIoU must be in (0, 1], got 0.0'),
-    (('--tious', '.5', '1.5'), 'thresholds must be in (0, 1]'),
-    (('--top-k', '0'), 'got top_k=0')])
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (('--main-tiou', '0'), 'main tIoU must be in (0, 1], got 0.0'),
+        (('--tious', '.5', '1.5'), 'thresholds must be in (0, 1]'),
+        (('--top-k', '0'), 'got top_k=0'),
+    ],
+)
 def test_options_out_of_range(tools, files, tmp_path, capsys, options, message):
     assert tools['report'].main([*files, '--out', str(tmp_path), *options]) == 1
     assert message in capsys.readouterr().err
@@ -251,8 +332,23 @@ def test_plot_timeline(tools, files, tmp_path, capsys):
     main = tools['plot_timeline'].main
     assert main([*files, '--out', str(tmp_path / 'all'), '--main-tiou', '.5']) == 0
     assert sorted(path.name for path in (tmp_path / 'all').iterdir()) == ['a_1.png', 'b.png']
-    assert main([*files, '--out', str(tmp_path / 'one'), '--videos', 'b', '--format', 'svg',
-                 '--range', '2', '9']) == 0
+    assert (
+        main(
+            [
+                *files,
+                '--out',
+                str(tmp_path / 'one'),
+                '--videos',
+                'b',
+                '--format',
+                'svg',
+                '--range',
+                '2',
+                '9',
+            ]
+        )
+        == 0
+    )
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / 'one/b.svg')
     assert main([*files, '--out', str(tmp_path), '--videos', 'd']) == 1
     assert "['d']" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/train.py and tools/test.py as commands: one and two processes, killed and resumed."""
+
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import tmx_plugin  # noqa: F401  lets torch read MMEngine's checkpoints
 
 pytestmark = pytest.mark.slow
 EPOCHS = 3
-CONFIG = '''
+CONFIG = """
 _base_ = [{bases}]
 model = dict(
     data_preprocessor=dict(pad_to=512),
@@ -26,9 +27,9 @@ optim_wrapper = dict(optimizer=dict(lr=1e-2))
 train_cfg = dict(max_epochs={epochs}, val_begin={epochs})
 default_hooks = dict(ema=dict(momentum=0.2), dump_ranks=dict(type='DumpRanksHook'))
 custom_imports = dict(imports=['tmx_plugin', 'dump_ranks'])
-'''
+"""
 # Each process writes its whole state at the end, to be compared between processes.
-HOOK = '''
+HOOK = """
 import torch
 from mmaction.registry import HOOKS
 from mmengine.dist import get_rank
@@ -44,7 +45,7 @@ class DumpRanksHook(Hook):
         torch.save(dict(model=model.state_dict(), ema=ema.state_dict(),
                         optimizer=runner.optim_wrapper.state_dict()),
                    f'{runner.work_dir}/rank{get_rank()}.pt')
-'''
+"""
 
 
 class Place:
@@ -54,13 +55,28 @@ class Place:
         self.folder, self.repo = folder, repo
         (folder / 'dump_ranks.py').write_text(HOOK)
         bases = ', '.join(
-            repr(str(repo / f'configs/_base_/{part}.py')) for part in (
-                'models/temporal_maxer', 'datasets/synthetic_data', 'schedules/adamw_50e',
-                'default_runtime'))
+            repr(str(repo / f'configs/_base_/{part}.py'))
+            for part in (
+                'models/temporal_maxer',
+                'datasets/synthetic_data',
+                'schedules/adamw_50e',
+                'default_runtime',
+            )
+        )
         (folder / 'tiny.py').write_text(CONFIG.format(bases=bases, epochs=EPOCHS))
         # 5 videos to validate on: an odd number for two processes
-        assert self.run(sys.executable, repo / 'tools/data/make_synthetic.py', 'data/synthetic',
-                        '--num-train', 6, '--num-val', 5).returncode == 0
+        assert (
+            self.run(
+                sys.executable,
+                repo / 'tools/data/make_synthetic.py',
+                'data/synthetic',
+                '--num-train',
+                6,
+                '--num-val',
+                5,
+            ).returncode
+            == 0
+        )
 
     def command(self, *args):
         path = os.pathsep.join([str(self.repo), str(self.folder), os.environ.get('PYTHONPATH', '')])
@@ -72,9 +88,19 @@ class Place:
         return subprocess.run(command, capture_output=True, text=True, timeout=300, **kwargs)
 
     def tool(self, name, *args, processes=None):
-        launcher = [sys.executable] if processes is None else [
-            sys.executable, '-m', 'torch.distributed.run', '--nnodes=1',
-            f'--nproc_per_node={processes}', '--rdzv_backend=c10d', '--rdzv_endpoint=localhost:0']
+        launcher = (
+            [sys.executable]
+            if processes is None
+            else [
+                sys.executable,
+                '-m',
+                'torch.distributed.run',
+                '--nnodes=1',
+                f'--nproc_per_node={processes}',
+                '--rdzv_backend=c10d',
+                '--rdzv_endpoint=localhost:0',
+            ]
+        )
         out = self.run(*launcher, self.repo / f'tools/{name}.py', *args)
         assert out.returncode == 0, out.stdout[-3000:] + out.stderr[-3000:]
         return out.stdout + out.stderr
@@ -139,8 +165,13 @@ def test_training_logs_and_saves_what_people_expect(place, trained):
     for word in ('lr:', 'eta:', 'time:', 'grad_norm:', 'loss:', 'loss_cls:', 'loss_reg:'):
         assert word in line
     names = {path.name for path in (place.folder / work_dir).iterdir()}
-    assert {'epoch_1.pth', f'epoch_{EPOCHS}.pth', 'last_checkpoint',
-            f'best_average_mAP_epoch_{EPOCHS}.pth', 'tiny.py'} <= names
+    assert {
+        'epoch_1.pth',
+        f'epoch_{EPOCHS}.pth',
+        'last_checkpoint',
+        f'best_average_mAP_epoch_{EPOCHS}.pth',
+        'tiny.py',
+    } <= names
     assert not [name for name in names if '.part' in name]
     logged = scalars(place, work_dir)
     assert any('loss_cls' in entry for entry in logged)
@@ -159,14 +190,23 @@ def test_two_processes_test_as_one_does(place, trained):
     results = {}
     for processes in (None, 2):
         out = f'test_{processes}'
-        place.tool('test', 'tiny.py', '--checkpoint', f'{work_dir}/epoch_{EPOCHS}.pth',
-                   '--work-dir', out, '--cfg-options', f'test_evaluator.out_file={out}.json',
-                   processes=processes)
+        place.tool(
+            'test',
+            'tiny.py',
+            '--checkpoint',
+            f'{work_dir}/epoch_{EPOCHS}.pth',
+            '--work-dir',
+            out,
+            '--cfg-options',
+            f'test_evaluator.out_file={out}.json',
+            processes=processes,
+        )
         dumped = max((place.folder / out).glob('*/*.json'))
         values = json.loads(dumped.read_text())
         results[processes] = (
             {key: value for key, value in values.items() if 'mAP' in key},
-            (place.folder / f'{out}.json').read_text())
+            (place.folder / f'{out}.json').read_text(),
+        )
     assert results[None][0] and results[None] == results[2]
 
 
@@ -175,9 +215,14 @@ def test_ranks_stay_identical(place, trained_by_two):
     assert_same(*ranks)
     assert ranks[0]['ema']['module.head.loss_normalizer'] != 100
     saved = place.state(trained_by_two)
-    assert_same(saved['state_dict'], {  # a checkpoint's weights are the average
-        key[len('module.'):]: value for key, value in ranks[0]['ema'].items()
-        if key.startswith('module.')})
+    assert_same(
+        saved['state_dict'],
+        {  # a checkpoint's weights are the average
+            key[len('module.') :]: value
+            for key, value in ranks[0]['ema'].items()
+            if key.startswith('module.')
+        },
+    )
 
 
 def test_one_process_of_torchrun_trains_as_none(place, trained):
@@ -186,16 +231,27 @@ def test_one_process_of_torchrun_trains_as_none(place, trained):
 
 
 # in the second epoch, with and without worker processes, and in the last validation
-@pytest.mark.parametrize('epoch,workers,delay', [(1, 2, 0.), (1, 0, 0.2), (EPOCHS, 2, 0.)])
+@pytest.mark.parametrize('epoch,workers,delay', [(1, 2, 0.0), (1, 0, 0.2), (EPOCHS, 2, 0.0)])
 def test_killed_and_resumed_equals_never_stopped(place, trained, epoch, workers, delay):
     work_dir = f'killed_{epoch}_{workers}'
-    options = ['tiny.py', '--work-dir', work_dir, '--cfg-options',
-               f'train_dataloader.num_workers={workers}',
-               f'train_dataloader.persistent_workers={workers > 0}']
+    options = [
+        'tiny.py',
+        '--work-dir',
+        work_dir,
+        '--cfg-options',
+        f'train_dataloader.num_workers={workers}',
+        f'train_dataloader.persistent_workers={workers > 0}',
+    ]
     command, kwargs = place.command(
-        sys.executable, place.repo / 'tools/train.py', *options, '--seed', 1)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               start_new_session=True, **kwargs)
+        sys.executable, place.repo / 'tools/train.py', *options, '--seed', 1
+    )
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        **kwargs,
+    )
     try:
         deadline = time.time() + 120
         while not (place.folder / work_dir / f'epoch_{epoch}.pth').exists():
@@ -213,15 +269,25 @@ def test_killed_and_resumed_equals_never_stopped(place, trained, epoch, workers,
 
 
 def test_another_seed_trains_another_model(place, trained):
-    place.tool('train', 'tiny.py', '--seed', 2, '--no-validate', '--work-dir', 'seed2',
-               '--cfg-options', 'train_cfg.max_epochs=1')
+    place.tool(
+        'train',
+        'tiny.py',
+        '--seed',
+        2,
+        '--no-validate',
+        '--work-dir',
+        'seed2',
+        '--cfg-options',
+        'train_cfg.max_epochs=1',
+    )
     ours, other = place.state(trained[0], 'epoch_1.pth'), place.state('seed2', 'epoch_1.pth')
     key = 'head.reg_conv.weight'
     assert not torch.equal(ours['state_dict'][key], other['state_dict'][key])
 
 
-@pytest.mark.parametrize('args', [
-    ('train', 'thumos_i3d'), ('test', 'configs/temporalmaxer/thumos_i3d.py', 'x.pth')])
+@pytest.mark.parametrize(
+    'args', [('train', 'thumos_i3d'), ('test', 'configs/temporalmaxer/thumos_i3d.py', 'x.pth')]
+)
 def test_a_missing_data_set_ends_in_one_sentence(place, args):
     name, *rest = args
     (place.folder / 'x.pth').touch()
@@ -233,7 +299,13 @@ def test_a_missing_data_set_ends_in_one_sentence(place, args):
 
 
 def test_a_checkpoint_of_another_model_is_refused(place, trained):
-    out = place.run(sys.executable, place.repo / 'tools/test.py', 'tiny.py',
-                    f'{trained[0]}/epoch_1.pth', '--cfg-options', 'model.head.num_classes=7')
+    out = place.run(
+        sys.executable,
+        place.repo / 'tools/test.py',
+        'tiny.py',
+        f'{trained[0]}/epoch_1.pth',
+        '--cfg-options',
+        'model.head.num_classes=7',
+    )
     assert out.returncode == 1 and 'Traceback' not in out.stderr
     assert 'head.cls_conv.weight' in out.stderr

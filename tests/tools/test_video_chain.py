@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From videos to mAP, with the tools: scenes of known colours are found in a new video."""
+
 import importlib.util
 import json
 from pathlib import Path
@@ -66,8 +67,17 @@ class ColorHistogram(nn.Module):
 
     def __init__(self):
         super().__init__()
-        palette = torch.tensor([*COLORS.values(), (0, 0, 0), (255, 255, 255), (127, 127, 127),
-                                (255, 255, 0), (0, 255, 255), (255, 0, 255)])
+        palette = torch.tensor(
+            [
+                *COLORS.values(),
+                (0, 0, 0),
+                (255, 255, 255),
+                (127, 127, 127),
+                (255, 255, 0),
+                (0, 255, 255),
+                (255, 0, 255),
+            ]
+        )
         self.register_buffer('palette', palette / 127.5 - 1)
 
     def forward(self, x):
@@ -87,8 +97,10 @@ def write_scenes(path, seed, num_scenes=6):
     rng = np.random.default_rng(seed)
     shown = [(None, rng.integers(30, 70))]
     for _ in range(num_scenes):
-        shown += [(str(rng.choice(list(COLORS))), rng.integers(40, 110)),
-                  (None, rng.integers(30, 80))]
+        shown += [
+            (str(rng.choice(list(COLORS))), rng.integers(40, 110)),
+            (None, rng.integers(30, 80)),
+        ]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), FPS, (64, 32))
     annotations, frame = [], 0
     for color, length in shown:
@@ -122,8 +134,10 @@ def test_scenes_of_a_new_video_are_found(tmp_path, repo, monkeypatch, one_thread
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
     (tmp_path / 'recognizer.py').write_text(RECOGNIZER)
-    bases = ', '.join(repr(str(repo / 'configs' / '_base_' / part)) for part in (
-        'models/temporal_maxer.py', 'schedules/adamw_50e.py', 'default_runtime.py'))
+    bases = ', '.join(
+        repr(str(repo / 'configs' / '_base_' / part))
+        for part in ('models/temporal_maxer.py', 'schedules/adamw_50e.py', 'default_runtime.py')
+    )
     (tmp_path / 'localizer.py').write_text(LOCALIZER.format(bases=bases, root=tmp_path))
     (tmp_path / 'videos').mkdir()
     database = {}
@@ -133,25 +147,50 @@ def test_scenes_of_a_new_video_are_found(tmp_path, repo, monkeypatch, one_thread
     (tmp_path / 'annotations.json').write_text(json.dumps(dict(database=database)))
 
     clips = ['--clip-len', str(CLIP_LEN), '--stride', str(STRIDE), '--device', 'cpu']
-    assert tool('extract_features')(['videos', 'features', '--config', 'recognizer.py',
-                                     '--random-weights', *clips]) == 0
-    assert tool('train')(['localizer.py', '--work-dir', 'work', '--seed', '0',
-                          '--no-validate']) == 0
-    assert tool('infer')(['videos/v7.mp4', 'localizer.py', 'work/epoch_30.pth', '--recognizer',
-                          'recognizer.py', '--out', 'out', '--device', 'cpu',
-                          '--format', 'csv', 'srt', '--timeline', '--clip']) == 0
+    assert (
+        tool('extract_features')(
+            ['videos', 'features', '--config', 'recognizer.py', '--random-weights', *clips]
+        )
+        == 0
+    )
+    assert (
+        tool('train')(['localizer.py', '--work-dir', 'work', '--seed', '0', '--no-validate']) == 0
+    )
+    assert (
+        tool('infer')(
+            [
+                'videos/v7.mp4',
+                'localizer.py',
+                'work/epoch_30.pth',
+                '--recognizer',
+                'recognizer.py',
+                '--out',
+                'out',
+                '--device',
+                'cpu',
+                '--format',
+                'csv',
+                'srt',
+                '--timeline',
+                '--clip',
+            ]
+        )
+        == 0
+    )
 
     actions = json.loads((tmp_path / 'out' / 'predictions.json').read_text())['results']['v7']
     scenes = database['v7']['annotations']
     for scene in scenes:
-        of_scene = [each for each in actions if each['label'] == scene['label']
-                    and tiou(each['segment'], scene['segment']) >= 0.7]
+        of_scene = [
+            each
+            for each in actions
+            if each['label'] == scene['label'] and tiou(each['segment'], scene['segment']) >= 0.7
+        ]
         assert of_scene, f'{scene} is not among {actions[:10]}'
     # The best of them are the scenes, one each: none is found twice, nothing else comes before.
-    best = sorted(actions[:len(scenes)], key=lambda each: each['segment'])
+    best = sorted(actions[: len(scenes)], key=lambda each: each['segment'])
     assert [each['label'] for each in best] == [each['label'] for each in scenes]
-    assert all(tiou(each['segment'], scene['segment']) >= 0.7
-               for each, scene in zip(best, scenes))
+    assert all(tiou(each['segment'], scene['segment']) >= 0.7 for each, scene in zip(best, scenes))
 
     assert tool('test')(['localizer.py', 'work/epoch_30.pth', '--work-dir', 'work']) == 0
     scores = json.loads(next((tmp_path / 'work').glob('*/*.json')).read_text().splitlines()[-1])

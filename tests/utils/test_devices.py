@@ -33,8 +33,10 @@ def test_present(two_gpus, name):
 
 @pytest.mark.parametrize('name', ['cuda:2', 'xpu'])
 def test_absent_is_one_sentence_with_what_there_is(two_gpus, name):
-    with pytest.raises(ConfigError, match=f"device '{name}': not found on this machine, which has "
-                       'cpu, cuda:0, cuda:1$'):
+    with pytest.raises(
+        ConfigError,
+        match=f"device '{name}': not found on this machine, which has cpu, cuda:0, cuda:1$",
+    ):
         resolve_device(name)
 
 
@@ -53,17 +55,27 @@ def test_the_runner_uses_what_was_chosen(two_gpus):
 
 @pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU')
-@pytest.mark.parametrize('tool,arguments', [
-    ('train', ['synthetic']), ('test', ['synthetic', 'none.pth']),
-    ('infer', ['features', 'synthetic', 'none.pth', '--out', 'out']),
-    ('extract_features', ['videos', 'out', '--config', 'i3d_rgb', '--random-weights'])])
+@pytest.mark.parametrize(
+    'tool,arguments',
+    [
+        ('train', ['synthetic']),
+        ('test', ['synthetic', 'none.pth']),
+        ('infer', ['features', 'synthetic', 'none.pth', '--out', 'out']),
+        ('extract_features', ['videos', 'out', '--config', 'i3d_rgb', '--random-weights']),
+    ],
+)
 def test_a_missing_device_ends_a_tool_in_one_sentence(repo, tmp_path, tool, arguments):
     (tmp_path / 'videos').mkdir()
     (tmp_path / 'videos' / 'a.mp4').touch()
     result = subprocess.run(
         [sys.executable, str(repo / 'tools' / f'{tool}.py'), *arguments, '--device', 'cuda:1'],
-        cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith(
-        f"{tool}: device 'cuda:1': not found on this machine, which has cpu")
+        f"{tool}: device 'cuda:1': not found on this machine, which has cpu"
+    )
     assert 'Traceback' not in result.stderr

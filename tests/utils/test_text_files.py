@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Text and json files, and values in them that no list or number can hold."""
+
 import json
 
 import pytest
@@ -14,9 +15,19 @@ def _write(path, content):
     return path
 
 
-@pytest.mark.parametrize('value, finite', [
-    (1, True), (-.5, True), (True, False), ('1', False), (None, False), (float('nan'), False),
-    (float('inf'), False), (10**400, False)])
+@pytest.mark.parametrize(
+    'value, finite',
+    [
+        (1, True),
+        (-0.5, True),
+        (True, False),
+        ('1', False),
+        (None, False),
+        (float('nan'), False),
+        (float('inf'), False),
+        (10**400, False),
+    ],
+)
 def test_is_finite(value, finite):
     assert is_finite(value) is finite
 
@@ -33,8 +44,10 @@ def test_lines(tmp_path):
 
 
 def test_labels_lose_blanks_and_stay_on_one_line(tmp_path):
-    items = [{'label': ' x ', 'label_id': 1, 'segment': [0, 1]},
-             {'label': 'y', 'label_id': 0, 'segment': [0, 1]}]
+    items = [
+        {'label': ' x ', 'label_id': 1, 'segment': [0, 1]},
+        {'label': 'y', 'label_id': 0, 'segment': [0, 1]},
+    ]
     path = tmp_path / 'a.json'
     entry = {'subset': 'train', 'duration': 9, 'annotations': items}
     _write(path, {'database': {'a': entry}})

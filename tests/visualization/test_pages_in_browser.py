@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The player and the report in a headless Chromium, where there is one."""
+
 import json
 import os
 import shutil
@@ -13,9 +14,17 @@ from tmx_plugin.visualization.player import make_tracks, write_player
 from tmx_plugin.visualization.report import write_report
 from tmx_plugin.visualization.results import load_results
 
-FLAGS = ('--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-         '--disable-background-networking', '--disable-component-update', '--disable-sync',
-         '--autoplay-policy=no-user-gesture-required')
+FLAGS = (
+    '--headless=new',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--autoplay-policy=no-user-gesture-required',
+)
 JUMP = '<img src=x onerror=alert(1)> & "jump"'
 pytestmark = pytest.mark.slow
 
@@ -65,17 +74,43 @@ def report(tmp_path_factory, video):
         (folder / name).write_text(json.dumps(content), encoding='utf-8')
         return folder / name
 
-    truth = write('gt.json', dict(database={
-        'one': dict(subset='test', duration=6., annotations=[
-            item(JUMP, .5, 1.5), item('sit', 3, 4), item('sit', 5, 5.5)]),
-        'two': dict(subset='test', duration=10000., annotations=[item('sit', 9000, 9001)])}))
-    found = write('det.json', dict(results={
-        'one': [item(JUMP, .5, 1.6, score=.9), item('sit', 3, 4.1, score=.8),
-                item('sit', 1, 2, score=.7), item(JUMP, 4.5, 5, score=.3)],
-        'two': [item('sit', 9000, 9001, score=.6)]}))
-    other = write('other.json', dict(results={'one': [item('sit', 3, 4, score=.5)], 'two': []}))
-    write_report(load_results(found, truth), folder / 'report.html', [.5, .7], videos=dict(
-        one=video), other=load_results(other, truth), other_name=JUMP, score_thr=.5)
+    truth = write(
+        'gt.json',
+        dict(
+            database={
+                'one': dict(
+                    subset='test',
+                    duration=6.0,
+                    annotations=[item(JUMP, 0.5, 1.5), item('sit', 3, 4), item('sit', 5, 5.5)],
+                ),
+                'two': dict(subset='test', duration=10000.0, annotations=[item('sit', 9000, 9001)]),
+            }
+        ),
+    )
+    found = write(
+        'det.json',
+        dict(
+            results={
+                'one': [
+                    item(JUMP, 0.5, 1.6, score=0.9),
+                    item('sit', 3, 4.1, score=0.8),
+                    item('sit', 1, 2, score=0.7),
+                    item(JUMP, 4.5, 5, score=0.3),
+                ],
+                'two': [item('sit', 9000, 9001, score=0.6)],
+            }
+        ),
+    )
+    other = write('other.json', dict(results={'one': [item('sit', 3, 4, score=0.5)], 'two': []}))
+    write_report(
+        load_results(found, truth),
+        folder / 'report.html',
+        [0.5, 0.7],
+        videos=dict(one=video),
+        other=load_results(other, truth),
+        other_name=JUMP,
+        score_thr=0.5,
+    )
     return folder / 'report.html'
 
 
@@ -87,8 +122,10 @@ class Pages:
 
     def open(self, path, width=1280, dark=False):
         self.browser.set_window_size(width, 900)
-        self.browser.execute_cdp_cmd('Emulation.setEmulatedMedia', dict(features=[dict(
-            name='prefers-color-scheme', value='dark' if dark else 'light')]))
+        self.browser.execute_cdp_cmd(
+            'Emulation.setEmulatedMedia',
+            dict(features=[dict(name='prefers-color-scheme', value='dark' if dark else 'light')]),
+        )
         self.browser.get_log('browser')
         self.browser.get(path.as_uri())
 
@@ -112,14 +149,17 @@ class Pages:
         self.one('#player').send_keys(keys)
 
     def set_score(self, value):
-        self.run('const box = document.getElementById("score"); box.value = arguments[0];'
-                 'box.dispatchEvent(new Event("input"))', value)
+        self.run(
+            'const box = document.getElementById("score"); box.value = arguments[0];'
+            'box.dispatchEvent(new Event("input"))',
+            value,
+        )
 
     def wait(self, condition, seconds=10):
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f'not within {seconds} s'
-            time.sleep(.05)
+            time.sleep(0.05)
 
     def titles(self, selector='.seg'):
         return [each.get_attribute('title') for each in self.all(f'#rows {selector}')]
@@ -171,10 +211,13 @@ def test_operating_point_of_a_class(pages, report):
     pages.open(report)
     pages.run('arguments[0].scrollIntoView()', pages.one('#operating'))
     pages.wait(lambda: 'All classes' in pages.text('#curve-note'))
-    pages.run('const box = document.getElementById("curve-class"); box.value = "sit";'
-              'box.dispatchEvent(new Event("change"))')
-    assert pages.text('#curve-note').startswith('sit: at a score of 0.3000 or more, precision '
-                                                '0.667, recall 0.667')
+    pages.run(
+        'const box = document.getElementById("curve-class"); box.value = "sit";'
+        'box.dispatchEvent(new Event("change"))'
+    )
+    assert pages.text('#curve-note').startswith(
+        'sit: at a score of 0.3000 or more, precision 0.667, recall 0.667'
+    )
 
 
 def test_worst_video_opens_in_the_player(pages, report):
@@ -193,7 +236,7 @@ def test_slider_and_class_filter(pages, report):
     assert len(pages.all('#rows .missed')) == 1 and len(pages.all('#rows .wrong')) == 1
     pages.set_score(0)
     assert len(pages.all('#rows .seg')) == 7 and len(pages.all('#rows .wrong')) == 2
-    pages.set_score(.85)
+    pages.set_score(0.85)
     assert len(pages.all('#rows .missed')) == 2 and len(pages.all('#rows .right')) == 1
     assert pages.text('#miss-count') == '2' and pages.text('#alarm-count') == '0'
     pages.click('#class-filter summary')
@@ -210,7 +253,7 @@ def test_slider_and_class_filter(pages, report):
 def test_clicking_a_segment_plays_it(pages, report):
     pages.open(report)
     pages.wait(lambda: pages.run('return document.getElementById("video").readyState') >= 1)
-    pages.set_score(.5)
+    pages.set_score(0.5)
     pages.click('#rows .right[title^=sit]')
     pages.wait(lambda: pages.run('return document.getElementById("video").currentTime') >= 3)
     assert 'sit · 0:03.00 to 0:04.10 · score 0.80, true positive' in pages.text('#selected')
@@ -259,7 +302,8 @@ def test_zoom_of_a_long_video(pages, report):
     inside = pages.run(
         'const box = document.querySelector("#rows .truth").getBoundingClientRect(), '
         'frame = document.getElementById("timeline").getBoundingClientRect();'
-        'return box.left >= frame.left && box.right <= frame.right')
+        'return box.left >= frame.left && box.right <= frame.right'
+    )
     assert inside and len(pages.all('#ruler span')) < 200
 
 
@@ -272,7 +316,7 @@ def test_downloads(pages, report, browser):
     assert rows[0] == 'video,start,end,label,score' and rows[2] == 'one,1,2,sit,0.7'
     assert len(rows) == 4 and rows[1].startswith('one,0.5,1.6,"<img')
     found = json.loads((browser.downloads / 'one.json').read_text())['results']['one']
-    assert found[1] == dict(label='sit', score=.7, segment=[1, 2])
+    assert found[1] == dict(label='sit', score=0.7, segment=[1, 2])
     text = (browser.downloads / 'one.vtt').read_text()
     assert text.startswith('WEBVTT') and '00:00:01.000 --> 00:00:02.000\nsit 0.70' in text
     assert '&lt;img' in text
@@ -280,8 +324,10 @@ def test_downloads(pages, report, browser):
 
 @pytest.mark.parametrize('dark', [False, True])
 def test_phone(pages, report, dark):
-    pages.browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', dict(
-        width=390, height=844, deviceScaleFactor=2, mobile=True))
+    pages.browser.execute_cdp_cmd(
+        'Emulation.setDeviceMetricsOverride',
+        dict(width=390, height=844, deviceScaleFactor=2, mobile=True),
+    )
     try:
         pages.open(report, dark=dark)
         assert pages.run('return document.documentElement.scrollWidth') <= 390
@@ -297,13 +343,15 @@ def test_phone(pages, report, dark):
 def test_two_thousand_segments_of_features_alone(pages, tmp_path):
     rng = np.random.default_rng(0)
     start = rng.uniform(0, 10000, 2000)
-    found = [dict(label=f'class {i % 20}', score=float(score), segment=[x, x + 3]) for i, (x, score)
-             in enumerate(zip(start.tolist(), rng.random(2000)))]
-    tracks, classes = make_tracks(dict(long=10800.), predictions=dict(long=found))
+    found = [
+        dict(label=f'class {i % 20}', score=float(score), segment=[x, x + 3])
+        for i, (x, score) in enumerate(zip(start.tolist(), rng.random(2000)))
+    ]
+    tracks, classes = make_tracks(dict(long=10800.0), predictions=dict(long=found))
     pages.open(write_player(tracks, classes, tmp_path / 'player.html', score=0))
     assert len(pages.all('#rows .seg')) == 2000
     began = time.monotonic()
-    pages.set_score(.5)
+    pages.set_score(0.5)
     assert time.monotonic() - began < 3
     assert 800 < len(pages.all('#rows .seg')) < 1200
     assert not pages.one('#step-miss').is_displayed()  # no ground truth
@@ -314,7 +362,7 @@ def test_two_thousand_segments_of_features_alone(pages, tmp_path):
 
 def test_video_that_cannot_be_played(pages, tmp_path):
     (tmp_path / 'broken.mp4').write_text('no video')
-    tracks, classes = make_tracks(dict(a=5.), videos=dict(a=tmp_path / 'broken.mp4'))
+    tracks, classes = make_tracks(dict(a=5.0), videos=dict(a=tmp_path / 'broken.mp4'))
     pages.open(write_player(tracks, classes, tmp_path / 'player.html'))
     pages.wait(lambda: 'cannot play broken.mp4' in pages.text('#video-note'))
     assert not pages.one('#video').is_displayed()

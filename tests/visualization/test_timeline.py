@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Timelines: lanes and selection by hand, and that drawn text never overlaps."""
+
 import itertools
 
 import numpy as np
@@ -25,8 +26,10 @@ def texts_of(fig):
     texts = [*fig.texts, *(text for legend in fig.legends for text in legend.get_texts())]
     for ax in fig.axes:
         low, high = ax.get_xlim()  # ticks outside are not drawn
-        texts += [*ax.texts, *(tick.label1 for tick in ax.xaxis.get_major_ticks()
-                               if low <= tick.get_loc() <= high)]
+        texts += [
+            *ax.texts,
+            *(tick.label1 for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high),
+        ]
     return [(text.get_text(), text.get_window_extent()) for text in texts if text.get_text()]
 
 
@@ -48,8 +51,13 @@ def random_video(seed, num_classes, num_gt, num_pred, duration):
         start = rng.uniform(0, duration, count)
         return np.stack([start, np.minimum(start + rng.exponential(5, count), duration)], axis=1)
 
-    return (segments(num_gt), rng.integers(0, num_classes, num_gt), segments(num_pred),
-            rng.random(num_pred), rng.integers(0, num_classes, num_pred))
+    return (
+        segments(num_gt),
+        rng.integers(0, num_classes, num_gt),
+        segments(num_pred),
+        rng.random(num_pred),
+        rng.integers(0, num_classes, num_pred),
+    )
 
 
 def bars(fig):
@@ -58,7 +66,8 @@ def bars(fig):
     for item in fig.axes[0].collections:
         if isinstance(item, PolyCollection):
             found[item.get_hatch() is not None] += [
-                tuple(path.vertices[:, 0][[0, 1]]) for path in item.get_paths()]
+                tuple(path.vertices[:, 0][[0, 1]]) for path in item.get_paths()
+            ]
     return found[True], found[False]
 
 
@@ -111,43 +120,78 @@ def test_bars_lie_where_the_segments_are():
 
 def test_short_segments_stay_visible():
     fig = draw_timeline([[100, 100.01]], [0], duration=7200)
-    (left, right), = bars(fig)[0]
+    ((left, right),) = bars(fig)[0]
     inches_per_second = (12 - 1) / 7200
     assert (right - left) * inches_per_second > 0.9 * MIN_BAR
 
 
-@pytest.mark.parametrize('num_classes, num_gt, num_pred, duration', [
-    (2, 12, 60, 75.3), (40, 150, 2000, 1600.), (5, 300, 3000, 11000.), (3, 0, 20, 30.),
-    (3, 4, 0, 0.8), (1, 0, 0, 5.)])
+@pytest.mark.parametrize(
+    'num_classes, num_gt, num_pred, duration',
+    [
+        (2, 12, 60, 75.3),
+        (40, 150, 2000, 1600.0),
+        (5, 300, 3000, 11000.0),
+        (3, 0, 20, 30.0),
+        (3, 4, 0, 0.8),
+        (1, 0, 0, 5.0),
+    ],
+)
 def test_no_text_overlaps(num_classes, num_gt, num_pred, duration):
-    classes = [('Jump', 'take the lid off the pot and put it down again slowly',
-                'cost: $5$ or_so')[i % 3] + f' {i}' for i in range(num_classes)]
-    fig = draw_timeline(*random_video(0, num_classes, num_gt, num_pred, duration),
-                        duration=duration, classes=classes, title='video_' * 40, score_thr=0.3,
-                        pred_correct=np.arange(num_pred) % 3 > 0)
+    classes = [
+        ('Jump', 'take the lid off the pot and put it down again slowly', 'cost: $5$ or_so')[i % 3]
+        + f' {i}'
+        for i in range(num_classes)
+    ]
+    fig = draw_timeline(
+        *random_video(0, num_classes, num_gt, num_pred, duration),
+        duration=duration,
+        classes=classes,
+        title='video_' * 40,
+        score_thr=0.3,
+        pred_correct=np.arange(num_pred) % 3 > 0,
+    )
     assert_legible(fig)
 
 
 @settings(max_examples=10, deadline=None, phases=[Phase.explicit, Phase.generate])
-@given(st.integers(0, 1000), st.integers(1, 12), st.integers(0, 30), st.integers(0, 200),
-       st.floats(0.5, 20000))
+@given(
+    st.integers(0, 1000),
+    st.integers(1, 12),
+    st.integers(0, 30),
+    st.integers(0, 200),
+    st.floats(0.5, 20000),
+)
 def test_any_video_is_legible(seed, num_classes, num_gt, num_pred, duration):
-    assert_legible(draw_timeline(*random_video(seed, num_classes, num_gt, num_pred, duration),
-                                 duration=duration, title='v', top_k=50))
+    assert_legible(
+        draw_timeline(
+            *random_video(seed, num_classes, num_gt, num_pred, duration),
+            duration=duration,
+            title='v',
+            top_k=50,
+        )
+    )
 
 
 def test_summary_counts_what_is_left_out():
     stacked = [[0, 5]] * 6
-    fig = draw_timeline([[0, 5]], [0], stacked, [0.9] * 5 + [0.1], [0] * 6, duration=5,
-                        score_thr=0.3, max_lanes=3)
+    fig = draw_timeline(
+        [[0, 5]], [0], stacked, [0.9] * 5 + [0.1], [0] * 6, duration=5, score_thr=0.3, max_lanes=3
+    )
     texts = [text for text, _ in texts_of(fig)]
     assert '1 ground truth, 3 of 6 predictions (score ≥ 0.3), 2 more without room' in texts
     assert len(bars(fig)[1]) == 3
 
 
 def test_time_range_zooms():
-    fig = draw_timeline([[1, 3], [50, 60]], [0, 1], [[1, 2], [55, 99]], [0.5, 0.6], [0, 1],
-                        duration=100, time_range=(40, 70))
+    fig = draw_timeline(
+        [[1, 3], [50, 60]],
+        [0, 1],
+        [[1, 2], [55, 99]],
+        [0.5, 0.6],
+        [0, 1],
+        duration=100,
+        time_range=(40, 70),
+    )
     truth, predictions = bars(fig)
     assert truth == [(50, 60)] and predictions == [(55, 99)]
     assert fig.axes[0].get_xlim() == (40, 70)
@@ -160,18 +204,23 @@ def test_ground_truth_beyond_the_end_is_shown():
 
 
 def test_wrong_predictions_look_different():
-    fig = draw_timeline([[0, 2]], [0], [[0, 2], [5, 7]], [0.5, 0.5], [0, 0], duration=9,
-                        pred_correct=[True, False])
+    fig = draw_timeline(
+        [[0, 2]], [0], [[0, 2], [5, 7]], [0.5, 0.5], [0, 0], duration=9, pred_correct=[True, False]
+    )
     styles = {item.get_linestyle()[0][1] is None for item in fig.axes[0].collections}
     assert styles == {True, False}  # solid and dashed
     assert 'wrong prediction' in [text for text, _ in texts_of(fig)]
 
 
-@pytest.mark.parametrize('arguments, message', [
-    (([[0, 1]], [0, 1]), 'ground truth label'),
-    (([[0, np.nan]], [0]), 'not finite'),
-    (([[0, 1]], [0], [[0, 1]], [], [0]), 'as many scores'),
-    (([[0, 1]], [0], [[0, 1]], [0.5], []), 'prediction label')])
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (([[0, 1]], [0, 1]), 'ground truth label'),
+        (([[0, np.nan]], [0]), 'not finite'),
+        (([[0, 1]], [0], [[0, 1]], [], [0]), 'as many scores'),
+        (([[0, 1]], [0], [[0, 1]], [0.5], []), 'prediction label'),
+    ],
+)
 def test_bad_input_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         draw_timeline(*arguments)
@@ -198,6 +247,14 @@ def test_hidden_ground_truth_is_counted():
 
 
 def test_top_k_counts_within_the_time_range():
-    fig = draw_timeline([], [], [[0, 2], [8, 9], [8, 9.5]], [0.9, 0.5, 0.6], [0, 0, 0],
-                        duration=10, time_range=(7, 10), top_k=1)
+    fig = draw_timeline(
+        [],
+        [],
+        [[0, 2], [8, 9], [8, 9.5]],
+        [0.9, 0.5, 0.6],
+        [0, 0, 0],
+        duration=10,
+        time_range=(7, 10),
+        top_k=1,
+    )
     assert bars(fig)[1] == [(8, 9.5)]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """TALVisualizer and its hook, with the backends and the runner's own loops."""
+
 from types import SimpleNamespace
 
 import cv2
@@ -20,26 +21,33 @@ from tmx_plugin.visualization import TALVisualizationHook, TALVisualizer
 
 
 def data_sample(video_id='video_1', with_pred=True):
-    sample = ActionDataSample(metainfo=dict(
-        video_id=video_id, duration=20., gt_segments_sec=np.array([[1., 4.], [6., 9.]]),
-        gt_segment_labels=np.array([0, 1])))
+    sample = ActionDataSample(
+        metainfo=dict(
+            video_id=video_id,
+            duration=20.0,
+            gt_segments_sec=np.array([[1.0, 4.0], [6.0, 9.0]]),
+            gt_segment_labels=np.array([0, 1]),
+        )
+    )
     if with_pred:
         sample.pred_instances = InstanceData(
-            segments=torch.tensor([[1., 4.2], [6., 8.]]), scores=torch.tensor([0.9, 0.2]),
-            labels=torch.tensor([0, 1]))
+            segments=torch.tensor([[1.0, 4.2], [6.0, 8.0]]),
+            scores=torch.tensor([0.9, 0.2]),
+            labels=torch.tensor([0, 1]),
+        )
     return sample
 
 
 def visualizer(tmp_path, *backends):
-    vis = TALVisualizer(vis_backends=[dict(type=name) for name in backends],
-                        save_dir=str(tmp_path))
+    vis = TALVisualizer(vis_backends=[dict(type=name) for name in backends], save_dir=str(tmp_path))
     vis.dataset_meta = dict(classes=('run', 'jump'))
     return vis
 
 
 def runner(vis, epoch=3):
-    return SimpleNamespace(visualizer=vis, epoch=epoch, iter=70,
-                           log_processor=SimpleNamespace(by_epoch=True))
+    return SimpleNamespace(
+        visualizer=vis, epoch=epoch, iter=70, log_processor=SimpleNamespace(by_epoch=True)
+    )
 
 
 def test_registered():
@@ -59,18 +67,20 @@ def test_backends_get_the_picture(tmp_path):
 def test_what_is_drawn(tmp_path):
     vis = visualizer(tmp_path)
     sample = data_sample()
-    whole = vis.add_datasample('a', sample, score_thr=0.)
+    whole = vis.add_datasample('a', sample, score_thr=0.0)
     assert not np.array_equal(whole, vis.add_datasample('a', sample, score_thr=0.5))
-    np.testing.assert_array_equal(vis.add_datasample('a', sample, draw_pred=False),
-                                  vis.add_datasample('a', data_sample(with_pred=False)))
-    only_pred = vis.add_datasample('a', sample, draw_gt=False, score_thr=0.)
+    np.testing.assert_array_equal(
+        vis.add_datasample('a', sample, draw_pred=False),
+        vis.add_datasample('a', data_sample(with_pred=False)),
+    )
+    only_pred = vis.add_datasample('a', sample, draw_gt=False, score_thr=0.0)
     assert not np.array_equal(whole, only_pred)
     vis.dataset_meta = None  # class indices stand in for names
     assert vis.add_datasample('a', ActionDataSample()).shape[2] == 3
     for key, value in sample.pred_instances.items():
         sample.pred_instances.set_field(value.numpy(), key)
     vis.dataset_meta = dict(classes=('run', 'jump'))
-    np.testing.assert_array_equal(whole, vis.add_datasample('a', sample, score_thr=0.))
+    np.testing.assert_array_equal(whole, vis.add_datasample('a', sample, score_thr=0.0))
 
 
 def test_out_file_replaces_the_backends(tmp_path):
@@ -95,7 +105,10 @@ def test_hook_draws_every_nth_video_over_uneven_batches(tmp_path):
         for batch_idx, ids in enumerate(([0, 1], [2, 3], [4, 5], [6])):
             hook.after_test_iter(run, batch_idx, None, [data_sample(f'v{i}') for i in ids])
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
-        'v0.png', 'v3.png', 'v6.png']
+        'v0.png',
+        'v3.png',
+        'v6.png',
+    ]
 
 
 def test_hook_deals_with_several_processes(tmp_path, monkeypatch):
@@ -105,8 +118,7 @@ def test_hook_deals_with_several_processes(tmp_path, monkeypatch):
         monkeypatch.setattr(f'{module}.get_rank', lambda rank=rank: rank)
         hook = TALVisualizationHook(enable=True, interval=3, out_dir=str(tmp_path))
         for video in range(rank, 8, 2):
-            hook.after_test_iter(runner(visualizer(tmp_path)), 0, None,
-                                 [data_sample(f'v{video}')])
+            hook.after_test_iter(runner(visualizer(tmp_path)), 0, None, [data_sample(f'v{video}')])
     assert sorted(path.name for path in tmp_path.glob('*.png')) == ['v0.png', 'v3.png', 'v6.png']
 
 
@@ -119,7 +131,9 @@ def test_hook_in_validation(tmp_path):
     run.log_processor.by_epoch = False
     hook.after_val_iter(run, 0, None, [data_sample()])
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
-        'video_1_3.png', 'video_1_70.png']
+        'video_1_3.png',
+        'video_1_70.png',
+    ]
 
 
 def test_hook_is_idle_by_default(tmp_path):
@@ -131,8 +145,17 @@ def test_hook_is_idle_by_default(tmp_path):
 
 
 def test_hook_takes_what_the_test_tool_sets():
-    hook = HOOKS.build(dict(type='TALVisualizationHook', _scope_='mmaction', enable=True,
-                            show=False, wait_time=2.0, out_dir='somewhere', interval=5))
+    hook = HOOKS.build(
+        dict(
+            type='TALVisualizationHook',
+            _scope_='mmaction',
+            enable=True,
+            show=False,
+            wait_time=2.0,
+            out_dir='somewhere',
+            interval=5,
+        )
+    )
     assert hook.interval == 5
     with pytest.raises(ConfigError, match='TALVisualizer'):
         hook.before_run(SimpleNamespace(visualizer=object()))
@@ -169,20 +192,38 @@ def test_with_the_runner(tmp_path, monkeypatch):
     """The runner builds both from their configs and gives the visualizer the class names."""
     seen = []
     draw = TALVisualizer.add_datasample
-    monkeypatch.setattr(TALVisualizer, 'add_datasample', lambda self, *args, **kwargs: seen.append(
-        self.dataset_meta['classes']) or draw(self, *args, **kwargs))
+    monkeypatch.setattr(
+        TALVisualizer,
+        'add_datasample',
+        lambda self, *args, **kwargs: (
+            seen.append(self.dataset_meta['classes']) or draw(self, *args, **kwargs)
+        ),
+    )
     loader = torch.utils.data.DataLoader(
-        Samples(), batch_size=2, collate_fn=lambda batch: dict(data_samples=batch))
+        Samples(), batch_size=2, collate_fn=lambda batch: dict(data_samples=batch)
+    )
     run = Runner(
-        model=Echo(BaseDataPreprocessor()), work_dir=str(tmp_path), default_scope='mmaction',
-        test_dataloader=loader, test_evaluator=Count(), test_cfg=dict(),
+        model=Echo(BaseDataPreprocessor()),
+        work_dir=str(tmp_path),
+        default_scope='mmaction',
+        test_dataloader=loader,
+        test_evaluator=Count(),
+        test_cfg=dict(),
         experiment_name='test_with_the_runner',
         visualizer=dict(type='TALVisualizer', vis_backends=[dict(type='LocalVisBackend')]),
-        default_hooks=dict(visualization=dict(
-            type='TALVisualizationHook', enable=True, show=False, wait_time=2,
-            out_dir=str(tmp_path / 'shown'), interval=2)))
+        default_hooks=dict(
+            visualization=dict(
+                type='TALVisualizationHook',
+                enable=True,
+                show=False,
+                wait_time=2,
+                out_dir=str(tmp_path / 'shown'),
+                interval=2,
+            )
+        ),
+    )
     assert run.test() == dict(videos=3)
     assert sorted(path.name for path in (tmp_path / 'shown').iterdir()) == ['v0.png', 'v2.png']
     assert seen == [('run', 'jump')] * 2
-    log, = tmp_path.glob('*/*.log')
+    (log,) = tmp_path.glob('*/*.log')
     assert f'are in {tmp_path / "shown"}' in log.read_text()

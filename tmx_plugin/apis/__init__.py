@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a program that uses the package calls."""
+
 from .extractors import init_extractor
 from .inference import inference_localizer
 from .inferencer import TALInferencer

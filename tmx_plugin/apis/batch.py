@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many videos, several processes, a progress bar, and none that stops the others."""
+
 import os
 from collections.abc import Sequence
 from datetime import timedelta
@@ -33,8 +34,10 @@ def process_rank(launcher: str = 'none') -> tuple[int, int, int]:
         return 0, 1, 0
     missing = [name for name in _RANK_VARIABLES[launcher] if name not in os.environ]
     if missing:
-        raise LaunchError(f'--launcher {launcher}: {", ".join(missing)} is not set; was this '
-                          'started by the launcher (e.g. torchrun)?')
+        raise LaunchError(
+            f'--launcher {launcher}: {", ".join(missing)} is not set; was this '
+            'started by the launcher (e.g. torchrun)?'
+        )
     return tuple(int(os.environ[name]) for name in _RANK_VARIABLES[launcher])
 
 
@@ -49,12 +52,14 @@ def wait_for_all(launcher: str) -> None:
         distributed.destroy_process_group()
 
 
-def extract_videos(extractor: FeatureExtractor,
-                   videos: Sequence[tuple[str, Path]],
-                   out_dir: Path,
-                   overwrite: bool = False,
-                   show_progress: bool = True,
-                   report: Callable[[str], None] = print) -> list[str]:
+def extract_videos(
+    extractor: FeatureExtractor,
+    videos: Sequence[tuple[str, Path]],
+    out_dir: Path,
+    overwrite: bool = False,
+    show_progress: bool = True,
+    report: Callable[[str], None] = print,
+) -> list[str]:
     """Write ``NAME.npy`` and ``NAME.json`` for each video.
 
     Args:
@@ -68,8 +73,12 @@ def extract_videos(extractor: FeatureExtractor,
     Returns:
         list[str]: Names of the videos that failed.
     """
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn())
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     failed = []
     with Progress(*columns, disable=not show_progress) as progress:
         overall = progress.add_task('videos', total=len(videos))
@@ -84,8 +93,14 @@ def extract_videos(extractor: FeatureExtractor,
     return failed
 
 
-def _extract_one(extractor: FeatureExtractor, name: str, path: Path, out_dir: Path,
-                 overwrite: bool, progress: Optional[Progress]) -> str:
+def _extract_one(
+    extractor: FeatureExtractor,
+    name: str,
+    path: Path,
+    out_dir: Path,
+    overwrite: bool,
+    progress: Optional[Progress],
+) -> str:
     out = Path(out_dir, f'{name}.npy')
     if not overwrite and is_complete(out, extractor.settings):
         return 'complete already'

@@ -3,6 +3,7 @@
 
 Naming convention: N points over all levels, V verbs, U nouns, n candidates, M detections.
 """
+
 from collections.abc import Sequence
 from typing import Optional
 
@@ -27,8 +28,9 @@ from ..structures.video_time import VideoTime
 CHUNK = 128
 
 
-def fuse_points(verb_scores: Tensor, noun_scores: Tensor, segments: Tensor, *, threshold: float,
-                topk: int) -> tuple[Tensor, Tensor, Tensor]:
+def fuse_points(
+    verb_scores: Tensor, noun_scores: Tensor, segments: Tensor, *, threshold: float, topk: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """The best pairs of a verb and a noun over all points, by the product of their scores.
 
     Exact, without the N * V * U products: points come by the best product that they can have, and
@@ -54,8 +56,12 @@ def fuse_points(verb_scores: Tensor, noun_scores: Tensor, segments: Tensor, *, t
         if limit <= threshold:
             break
         products = verb_scores[rows, :, None] * noun_scores[rows, None]  # (chunk, V, U)
-        found = select_candidates(products.view(-1, num_pairs), segments[rows],
-                                  pre_nms_thresh=threshold, pre_nms_topk=topk)
+        found = select_candidates(
+            products.view(-1, num_pairs),
+            segments[rows],
+            pre_nms_thresh=threshold,
+            pre_nms_topk=topk,
+        )
         merged = [torch.cat(pair) for pair in zip(best, found)]
         keep = merged[1].argsort(descending=True, stable=True)[:topk]
         best = tuple(x[keep] for x in merged)
@@ -63,9 +69,16 @@ def fuse_points(verb_scores: Tensor, noun_scores: Tensor, segments: Tensor, *, t
 
 
 @torch.no_grad()
-def fuse_video(verb_model, noun_model, inputs: Tensor, meta: dict, *, verb_weight: float = 1.,
-               noun_weight: float = 1., cfg: Optional[PostProcessCfg] = None
-               ) -> tuple[Tensor, Tensor, Tensor]:
+def fuse_video(
+    verb_model,
+    noun_model,
+    inputs: Tensor,
+    meta: dict,
+    *,
+    verb_weight: float = 1.0,
+    noun_weight: float = 1.0,
+    cfg: Optional[PostProcessCfg] = None,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Action detections of one video.
 
     At each point of the pyramid a pair scores ``verb ** verb_weight * noun ** noun_weight``, and
@@ -89,8 +102,10 @@ def fuse_video(verb_model, noun_model, inputs: Tensor, meta: dict, *, verb_weigh
     if not (verb_weight > 0 and noun_weight > 0):
         raise ConfigError(f'weights must be positive, got {verb_weight} and {noun_weight}')
     if verb_model.head.strides != noun_model.head.strides:
-        raise ConfigError('the points of the two models do not coincide: levels of strides '
-                          f'{verb_model.head.strides} and {noun_model.head.strides}')
+        raise ConfigError(
+            'the points of the two models do not coincide: levels of strides '
+            f'{verb_model.head.strides} and {noun_model.head.strides}'
+        )
     cfg = cfg or noun_model.postprocess_cfg
     verbs, verb_segments, lengths = _points(verb_model, inputs)
     nouns, noun_segments, _ = _points(noun_model, inputs)
@@ -98,18 +113,21 @@ def fuse_video(verb_model, noun_model, inputs: Tensor, meta: dict, *, verb_weigh
     segments = torch.lerp(noun_segments, verb_segments, share)
     scores = (verbs.pow(verb_weight), nouns.pow(noun_weight), segments)
     levels = zip(*(x.split(lengths) for x in scores)) if cfg.per_level else [scores]
-    candidates = [fuse_points(*level, threshold=cfg.pre_nms_thresh, topk=cfg.pre_nms_topk)
-                  for level in levels]
+    candidates = [
+        fuse_points(*level, threshold=cfg.pre_nms_thresh, topk=cfg.pre_nms_topk) for level in levels
+    ]
     segments, scores, labels = (torch.cat(column) for column in zip(*candidates))
     # Of the thousands of pairs few occur in a video.
     present, classes = labels.unique(return_inverse=True)
     segments, scores, classes = suppress_candidates(
-        segments, scores, classes, num_classes=len(present), cfg=cfg, time=VideoTime.of(meta))
+        segments, scores, classes, num_classes=len(present), cfg=cfg, time=VideoTime.of(meta)
+    )
     return segments, scores, present[classes]
 
 
-def official_ids(num_classes: int, target: str, names: Optional[Sequence[str]] = None,
-                 class_csv=None) -> list:
+def official_ids(
+    num_classes: int, target: str, names: Optional[Sequence[str]] = None, class_csv=None
+) -> list:
     """Ids in the challenge of a model's classes.
 
     Args:
@@ -133,7 +151,8 @@ def official_ids(num_classes: int, target: str, names: Optional[Sequence[str]] =
         if len(names) != num_classes or unknown:
             raise ConfigError(
                 f'{class_csv}: expected the {num_classes} {target}s of the model in it, the config '
-                f'names {len(names)} and of these it lacks {len(unknown)}: {unknown[:5]}')
+                f'names {len(names)} and of these it lacks {len(unknown)}: {unknown[:5]}'
+            )
         return [numbers[name] for name in names]
     every = list(range(NUM_VERBS if target == 'verb' else NUM_NOUNS))
     if num_classes == len(every):
@@ -141,13 +160,20 @@ def official_ids(num_classes: int, target: str, names: Optional[Sequence[str]] =
     present = [number for number in every if number not in NOUNS_WITHOUT_INSTANCE]
     if target == 'noun' and num_classes == len(present):
         return present
-    raise ConfigError(f'the ids of a {target} model with {num_classes} classes (expected '
-                      f'{len(every)}{" or 293" if target == "noun" else ""}) cannot be '
-                      f'inferred; pass EPIC_100_{target}_classes.csv')
+    raise ConfigError(
+        f'the ids of a {target} model with {num_classes} classes (expected '
+        f'{len(every)}{" or 293" if target == "noun" else ""}) cannot be '
+        f'inferred; pass EPIC_100_{target}_classes.csv'
+    )
 
 
-def action_detections(segments: Tensor, scores: Tensor, labels: Tensor, verb_ids: Sequence[int],
-                      noun_ids: Sequence[int]) -> list:
+def action_detections(
+    segments: Tensor,
+    scores: Tensor,
+    labels: Tensor,
+    verb_ids: Sequence[int],
+    noun_ids: Sequence[int],
+) -> list:
     """What :func:`fuse_video` found, as the list that exporters take.
 
     Args:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The networks behind published features, as modules of clips."""
+
 from collections.abc import Sequence
 from typing import Optional, Union
 
@@ -43,13 +44,16 @@ class ClipExtractor(nn.Module):
             ConfigError: If the clips have another number of channels.
         """
         if clips.ndim != 5 or clips.shape[1] != self.backbone.in_channels:
-            raise ConfigError(f'expected clips (B, {self.backbone.in_channels}, T, H, W), found '
-                             f'{tuple(clips.shape)}')
+            raise ConfigError(
+                f'expected clips (B, {self.backbone.in_channels}, T, H, W), found '
+                f'{tuple(clips.shape)}'
+            )
         return self.backbone.describe_clips(clips.to(self.backbone.device).transpose(1, 2))
 
 
-def init_extractor(name: str, weights: Union[str, Sequence[str], None] = None,
-                   device: str = 'cpu') -> ClipExtractor:
+def init_extractor(
+    name: str, weights: Union[str, Sequence[str], None] = None, device: str = 'cpu'
+) -> ClipExtractor:
     """A network, or several, that make features, in evaluation mode.
 
     Args:
@@ -82,8 +86,9 @@ def init_extractor(name: str, weights: Union[str, Sequence[str], None] = None,
     weights = [weights] if isinstance(weights, str) else weights
     if weights is not None:
         _check_count(networks, weights)
-    backbone = build_streams([load_recognizer_config(network) for network in networks],
-                             weights or [None] * len(networks))
+    backbone = build_streams(
+        [load_recognizer_config(network) for network in networks], weights or [None] * len(networks)
+    )
     return ClipExtractor(backbone).to(torch.device(device)).eval()
 
 
@@ -108,21 +113,31 @@ def read_recipe(config: str) -> FeatureRecipe:
     """
     recipe = FeatureRecipe.from_config(Config.fromfile(find_config(config, CONFIG_ROOT)))
     if recipe is None:
-        raise ConfigError(f'{config}: does not say which networks make its features '
-                          '(features = dict(...))')
+        raise ConfigError(
+            f'{config}: does not say which networks make its features (features = dict(...))'
+        )
     return recipe
 
 
 def _check_count(networks: Sequence[str], weights: Sequence[str]) -> None:
     if len(weights) != len(networks):
-        raise ConfigError(f'expected weights of {len(networks)} network(s), '
-                          f'{", ".join(networks)}, found {len(weights)}; as published they are\n'
-                          f'{describe_weights(networks)}')
+        raise ConfigError(
+            f'expected weights of {len(networks)} network(s), '
+            f'{", ".join(networks)}, found {len(weights)}; as published they are\n'
+            f'{describe_weights(networks)}'
+        )
 
 
-def recipe_extractor(recipe: FeatureRecipe, weights: Sequence[str], *, flow: Optional[str] = None,
-                     flow_weights: Optional[str] = None, fps: Optional[float] = None,
-                     device: str = 'cpu', batch_size: int = 8) -> FeatureExtractor:
+def recipe_extractor(
+    recipe: FeatureRecipe,
+    weights: Sequence[str],
+    *,
+    flow: Optional[str] = None,
+    flow_weights: Optional[str] = None,
+    fps: Optional[float] = None,
+    device: str = 'cpu',
+    batch_size: int = 8,
+) -> FeatureExtractor:
     """What makes the features of a recipe from videos.
 
     Args:
@@ -144,13 +159,23 @@ def recipe_extractor(recipe: FeatureRecipe, weights: Sequence[str], *, flow: Opt
         flow = recipe.flow
         if flow == 'tvl1' and not has_tvl1():
             flow = 'dis'
-            print_log('the published features have TV-L1 flow, which needs OpenCV\'s contrib '
-                      'modules; DIS flow is computed instead (--flow raft is closer)', 'current',
-                      level=30)
+            print_log(
+                "the published features have TV-L1 flow, which needs OpenCV's contrib "
+                'modules; DIS flow is computed instead (--flow raft is closer)',
+                'current',
+                level=30,
+            )
     source = None if flow is None else open_flow(flow, flow_weights, device)
     return FeatureExtractor.from_configs(
-        recipe.networks, weights, flow=source, fps=fps or recipe.fps, device=device,
-        clip_len=recipe.clip_len, stride=recipe.stride, batch_size=batch_size)
+        recipe.networks,
+        weights,
+        flow=source,
+        fps=fps or recipe.fps,
+        device=device,
+        clip_len=recipe.clip_len,
+        stride=recipe.stride,
+        batch_size=batch_size,
+    )
 
 
 def describe_weights(networks: Sequence[str]) -> str:
@@ -158,6 +183,8 @@ def describe_weights(networks: Sequence[str]) -> str:
     lines = []
     for name in networks:
         public = load_recognizer_config(name).get('public_weights') or {}
-        lines.append(f'  {name}: {" or ".join(public.get("files", ["any weights"]))}'
-                     f' ({public.get("page", "no page known")})')
+        lines.append(
+            f'  {name}: {" or ".join(public.get("files", ["any weights"]))}'
+            f' ({public.get("page", "no page known")})'
+        )
     return '\n'.join(lines)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Segments of one video whose features are at hand."""
+
 from typing import Union
 
 import numpy as np
@@ -10,14 +11,16 @@ from torch import nn
 from ..errors import DataError
 
 
-def inference_localizer(model: nn.Module,
-                        features: Union[np.ndarray, torch.Tensor],
-                        *,
-                        feature_stride: float,
-                        offset_frames: float,
-                        fps: float,
-                        duration: float,
-                        video_id: str = '') -> ActionDataSample:
+def inference_localizer(
+    model: nn.Module,
+    features: Union[np.ndarray, torch.Tensor],
+    *,
+    feature_stride: float,
+    offset_frames: float,
+    fps: float,
+    duration: float,
+    video_id: str = '',
+) -> ActionDataSample:
     """Localize the actions of one video.
 
     Args:
@@ -42,10 +45,19 @@ def inference_localizer(model: nn.Module,
     """
     features = torch.as_tensor(features, dtype=torch.float32)
     if features.ndim != 2:
-        raise DataError(f'{video_id or "the video"}: expected features (T, C), found shape '
-                        f'{tuple(features.shape)}')
-    sample = ActionDataSample(metainfo=dict(
-        video_id=video_id, duration=duration, fps=fps, feature_stride=feature_stride,
-        offset_frames=offset_frames, feat_len=len(features)))
+        raise DataError(
+            f'{video_id or "the video"}: expected features (T, C), found shape '
+            f'{tuple(features.shape)}'
+        )
+    sample = ActionDataSample(
+        metainfo=dict(
+            video_id=video_id,
+            duration=duration,
+            fps=fps,
+            feature_stride=feature_stride,
+            offset_frames=offset_frames,
+            feat_len=len(features),
+        )
+    )
     with torch.no_grad():
         return model.test_step(dict(inputs=[features], data_samples=[sample]))[0]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Videos or features in, segments and files of them out."""
+
 import difflib
 import os
 from collections.abc import Iterator, Sequence
@@ -73,23 +74,28 @@ class TALInferencer(BaseInferencer):
     visualize_kwargs: set = {'timeline', 'clip', 'vis_out_dir', 'vis_score_thr'}
     postprocess_kwargs: set = {'out_dir', 'formats', 'frame_rate', 'existing'}
 
-    def __init__(self,
-                 model: Union[str, Path, Config],
-                 weights: Optional[str] = None,
-                 device: Optional[str] = None,
-                 *,
-                 recognizer: Optional[Union[str, Path, Config]] = None,
-                 recognizer_weights: Optional[str] = None,
-                 extractor_weights: Optional[Sequence[str]] = None,
-                 flow: Optional[str] = None,
-                 flow_weights: Optional[str] = None,
-                 fps: Optional[float] = None,
-                 classes: Optional[Sequence[str]] = None,
-                 cfg_options: Optional[dict] = None,
-                 clip_batch_size: int = 8,
-                 show_progress: bool = True) -> None:
-        cfg = model if isinstance(model, Config) else Config.fromfile(
-            find_config(str(model), CONFIG_ROOT))
+    def __init__(
+        self,
+        model: Union[str, Path, Config],
+        weights: Optional[str] = None,
+        device: Optional[str] = None,
+        *,
+        recognizer: Optional[Union[str, Path, Config]] = None,
+        recognizer_weights: Optional[str] = None,
+        extractor_weights: Optional[Sequence[str]] = None,
+        flow: Optional[str] = None,
+        flow_weights: Optional[str] = None,
+        fps: Optional[float] = None,
+        classes: Optional[Sequence[str]] = None,
+        cfg_options: Optional[dict] = None,
+        clip_batch_size: int = 8,
+        show_progress: bool = True,
+    ) -> None:
+        cfg = (
+            model
+            if isinstance(model, Config)
+            else Config.fromfile(find_config(str(model), CONFIG_ROOT))
+        )
         if cfg_options:
             cfg.merge_from_dict(cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
@@ -99,8 +105,9 @@ class TALInferencer(BaseInferencer):
         self._device = device
         super().__init__(cfg, weights, device, 'mmaction', show_progress)
         if recognizer is not None:
-            self.pipeline.use_recognizer(recognizer, recognizer_weights, flow, flow_weights,
-                                         clip_batch_size)
+            self.pipeline.use_recognizer(
+                recognizer, recognizer_weights, flow, flow_weights, clip_batch_size
+            )
         elif extractor_weights:
             self.pipeline.use_recipe(extractor_weights, flow, flow_weights, clip_batch_size)
         elif self.model.backbone is not None:
@@ -132,13 +139,15 @@ class TALInferencer(BaseInferencer):
         class_file = dataset.class_file
         classes, _ = resolve_classes(
             classes or self.model.dataset_meta.get('classes') or dataset.metainfo.get('classes'),
-            class_file if class_file and os.path.isfile(class_file) else None)
+            class_file if class_file and os.path.isfile(class_file) else None,
+        )
         if not classes and dataset.released_classes:
             classes = released_classes(dataset.released_classes, count)
         classes = tuple(classes or (f'class {i}' for i in range(count)))
         if len(classes) != count:
             raise ConfigError(
-                f'the model knows {count} classes, but {len(classes)} names are given')
+                f'the model knows {count} classes, but {len(classes)} names are given'
+            )
         return classes
 
     # ------------------------------------------------------------------- calls
@@ -183,8 +192,13 @@ class TALInferencer(BaseInferencer):
             self.failed[name] = str(error) or type(error).__name__
             print_log(f'{name}: {what}: {self.failed[name]}', 'current', level=30)
 
-    def forward(self, inputs: dict, score_thr: Union[float, str, Path] = 0.,
-                top_k: Optional[int] = None, only: Optional[Sequence[str]] = None) -> list:
+    def forward(
+        self,
+        inputs: dict,
+        score_thr: Union[float, str, Path] = 0.0,
+        top_k: Optional[int] = None,
+        only: Optional[Sequence[str]] = None,
+    ) -> list:
         """Segments of a batch.
 
         Args:
@@ -221,12 +235,21 @@ class TALInferencer(BaseInferencer):
     def _label(self, name: str) -> int:
         if name not in self.classes:
             near = difflib.get_close_matches(name, self.classes)
-            raise ConfigError(f'there is no class {name!r}' + (
-                f'; did you mean {" or ".join(near)}?' if near else ''))
+            raise ConfigError(
+                f'there is no class {name!r}'
+                + (f'; did you mean {" or ".join(near)}?' if near else '')
+            )
         return self.classes.index(name)
 
-    def visualize(self, inputs: list, preds: list, timeline: bool = False, clip: bool = False,
-                  vis_out_dir: str = '', vis_score_thr: float = 0.3) -> list:
+    def visualize(
+        self,
+        inputs: list,
+        preds: list,
+        timeline: bool = False,
+        clip: bool = False,
+        vis_out_dir: str = '',
+        vis_score_thr: float = 0.3,
+    ) -> list:
         """Draw what was found.
 
         Args:
@@ -252,32 +275,49 @@ class TALInferencer(BaseInferencer):
                     if vis_out_dir:
                         save_figure(figure, stem.with_name(f'{stem.name}.png'))
                 if clip:
-                    self._write_clip(sample, stem.with_name(f'{stem.name}.preview.mp4'),
-                                     vis_score_thr)
+                    self._write_clip(
+                        sample, stem.with_name(f'{stem.name}.preview.mp4'), vis_score_thr
+                    )
         return images
 
     def _draw_timeline(self, sample, score_thr: float):
-        found = [sample.pred_instances[key].cpu().numpy()
-                 for key in ('segments', 'scores', 'labels')]
-        return draw_timeline(None, None, *found, duration=sample.duration, classes=self.classes,
-                             title=sample.video_id, score_thr=score_thr)
+        found = [
+            sample.pred_instances[key].cpu().numpy() for key in ('segments', 'scores', 'labels')
+        ]
+        return draw_timeline(
+            None,
+            None,
+            *found,
+            duration=sample.duration,
+            classes=self.classes,
+            title=sample.video_id,
+            score_thr=score_thr,
+        )
 
     def _write_clip(self, sample, path: Path, score_thr: float) -> None:
         if Path(sample.source).suffix.lower() not in VIDEO_SUFFIXES:
-            raise DataError(f'{sample.source}: a preview can be written of videos only, not of '
-                            'their features')
+            raise DataError(
+                f'{sample.source}: a preview can be written of videos only, not of their features'
+            )
         shown = [action for action in self._actions(sample) if action['score'] >= score_thr]
         write_preview(sample.source, shown, path)
 
     def _actions(self, sample) -> list:
         found = sample.pred_instances
-        return to_detections(found.segments.cpu(), found.scores.cpu(), found.labels.cpu(),
-                             self.classes)
+        return to_detections(
+            found.segments.cpu(), found.scores.cpu(), found.labels.cpu(), self.classes
+        )
 
-    def postprocess(self, preds: list, visualization: list, return_datasamples: bool = False,
-                    out_dir: str = '', formats: Sequence[str] = (),
-                    frame_rate: Optional[float] = None, existing: str = 'merge'
-                    ) -> dict[str, Any]:
+    def postprocess(
+        self,
+        preds: list,
+        visualization: list,
+        return_datasamples: bool = False,
+        out_dir: str = '',
+        formats: Sequence[str] = (),
+        frame_rate: Optional[float] = None,
+        existing: str = 'merge',
+    ) -> dict[str, Any]:
         """Name what was found, and write it to files.
 
         Args:
@@ -300,16 +340,27 @@ class TALInferencer(BaseInferencer):
             in seconds; ``visualization``; and ``failed``, the reason by the name of each input
             that was left out.
         """
-        predictions = [dict(video=sample.video_id, source=sample.source, duration=sample.duration,
-                            actions=self._actions(sample)) for sample in preds]
+        predictions = [
+            dict(
+                video=sample.video_id,
+                source=sample.source,
+                duration=sample.duration,
+                actions=self._actions(sample),
+            )
+            for sample in preds
+        ]
         if out_dir:
             detections = add_existing(
-                {each['video']: each['actions'] for each in predictions}, out_dir, existing)
+                {each['video']: each['actions'] for each in predictions}, out_dir, existing
+            )
             for name in dict.fromkeys(['activitynet', *formats]):
                 options = dict(frame_rate=frame_rate) if name == 'label-studio' else {}
                 export(detections, out_dir, name, **options)
-        return dict(predictions=preds if return_datasamples else predictions,
-                    visualization=visualization, failed=dict(self.failed))
+        return dict(
+            predictions=preds if return_datasamples else predictions,
+            visualization=visualization,
+            failed=dict(self.failed),
+        )
 
 
 class _Batches:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model ready for inference from a config and a checkpoint."""
+
 from pathlib import Path
 from typing import Optional, Union
 
@@ -15,10 +16,12 @@ from ..utils.devices import resolve_device
 from ..utils.package_files import CONFIG_ROOT
 
 
-def init_localizer(config: Union[str, Path, Config],
-                   checkpoint: Optional[Union[str, Path]] = None,
-                   device: str = 'cpu',
-                   cfg_options: Optional[dict] = None) -> nn.Module:
+def init_localizer(
+    config: Union[str, Path, Config],
+    checkpoint: Optional[Union[str, Path]] = None,
+    device: str = 'cpu',
+    cfg_options: Optional[dict] = None,
+) -> nn.Module:
     """Build a localizer in evaluation mode.
 
     Args:

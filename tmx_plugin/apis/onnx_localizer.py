@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network as an ONNX graph: written, checked, and run in the model's place."""
+
 import inspect
 import json
 import warnings
@@ -58,14 +59,14 @@ class OnnxGraph(nn.Module):
         for stride, level in zip(self.model.head.strides, offsets):
             # From a length that tracing sees, so that T stays dynamic.
             time = torch.arange(level.shape[-1], device=level.device) * float(stride)
-            segments.append(torch.stack(
-                (time - level[:, 0] * stride, time + level[:, 1] * stride), dim=-1))
+            segments.append(
+                torch.stack((time - level[:, 0] * stride, time + level[:, 1] * stride), dim=-1)
+            )
         logits, _, valid = flatten_levels(cls_logits, offsets, level_masks)
         return logits, torch.cat(segments, dim=1), valid
 
 
-def export_onnx(model: nn.Module, path, classes: Optional[tuple] = None,
-                opset: int = 17) -> float:
+def export_onnx(model: nn.Module, path, classes: Optional[tuple] = None, opset: int = 17) -> float:
     """Write a model as an ONNX graph with dynamic batch and time, and check it.
 
     Args:
@@ -86,16 +87,26 @@ def export_onnx(model: nn.Module, path, classes: Optional[tuple] = None,
     _require('onnxruntime')
     graph = OnnxGraph(model).eval()
     example = _example(model, batch=2, length=96)
-    dynamic = {name: {0: 'batch', (2 if name == 'features' else 1): 'time' if name in INPUTS
-                      else 'points'} for name in (*INPUTS, *OUTPUTS)}
+    dynamic = {
+        name: {0: 'batch', (2 if name == 'features' else 1): 'time' if name in INPUTS else 'points'}
+        for name in (*INPUTS, *OUTPUTS)
+    }
     # Newer torch exports by another way unless told not to; that one needs a further package.
-    options = {'dynamo': False} if 'dynamo' in inspect.signature(
-        torch.onnx.export).parameters else {}
+    options = (
+        {'dynamo': False} if 'dynamo' in inspect.signature(torch.onnx.export).parameters else {}
+    )
     with atomic_write(path, 'wb') as file, torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        torch.onnx.export(graph, example, file.name, input_names=list(INPUTS),
-                          output_names=list(OUTPUTS), dynamic_axes=dynamic, opset_version=opset,
-                          **options)
+        torch.onnx.export(
+            graph,
+            example,
+            file.name,
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_axes=dynamic,
+            opset_version=opset,
+            **options,
+        )
         exported = onnx.load(file.name)
         onnx.helper.set_model_props(exported, {'classes': json.dumps(list(classes or ()))})
         onnx.checker.check_model(exported)
@@ -114,7 +125,7 @@ def _example(model: nn.Module, batch: int, length: int) -> tuple[Tensor, Tensor]
 
 def _check(graph: OnnxGraph, path) -> float:
     """Compare with ONNX Runtime at several batch sizes and lengths, odd and short ones too."""
-    session, worst = _session(path), 0.
+    session, worst = _session(path), 0.0
     for batch, length in ((1, 96), (1, 1), (3, 213), (2, 500)):
         inputs = _example(graph.model, batch, length)
         expected = graph(*inputs)
@@ -125,8 +136,9 @@ def _check(graph: OnnxGraph, path) -> float:
             if want.shape != got.shape or not np.allclose(got, want, rtol=rtol, atol=TOLERANCE):
                 raise TmxError(
                     f'{path}: at batch {batch} and length {length}, ONNX Runtime gives {name} '
-                    f'{got.shape} that differ from the model\'s {want.shape} by more than '
-                    f'{TOLERANCE:g}')
+                    f"{got.shape} that differ from the model's {want.shape} by more than "
+                    f'{TOLERANCE:g}'
+                )
         worst = max(worst, float(np.abs(found[0] - expected[0].numpy()).max()))
     return worst
 
@@ -160,11 +172,13 @@ class OnnxLocalizer:
         self.session = _session(path)
         found = tuple(x.name for x in (*self.session.get_inputs(), *self.session.get_outputs()))
         if found != (*INPUTS, *OUTPUTS):
-            raise DataError(f'{path}: expected the inputs and outputs {(*INPUTS, *OUTPUTS)}, '
-                            f'found {found}')
+            raise DataError(
+                f'{path}: expected the inputs and outputs {(*INPUTS, *OUTPUTS)}, found {found}'
+            )
         self.postprocess_cfg = PostProcessCfg(**(cfg.model.get('test_cfg') or {}))
         self.data_preprocessor = MODELS.build(
-            cfg.model.get('data_preprocessor') or dict(type='TALDataPreprocessor'))
+            cfg.model.get('data_preprocessor') or dict(type='TALDataPreprocessor')
+        )
         self.num_levels = len(cfg.model.head.regression_ranges)
         classes = json.loads(self.session.get_modelmeta().custom_metadata_map.get('classes', '[]'))
         self.dataset_meta = dict(classes=tuple(classes)) if classes else {}
@@ -181,8 +195,13 @@ class OnnxLocalizer:
         for features, sample in zip(data['inputs'], data['data_samples']):
             # One by one, because in a batch the padding is part of what the network sees.
             batch = self.data_preprocessor(dict(inputs=[torch.as_tensor(features)]))
-            logits, segments, valid = (torch.from_numpy(found[0]) for found in self.session.run(
-                None, {name: batch[key].numpy() for name, key in zip(INPUTS, ('inputs', 'masks'))}))
+            logits, segments, valid = (
+                torch.from_numpy(found[0])
+                for found in self.session.run(
+                    None,
+                    {name: batch[key].numpy() for name, key in zip(INPUTS, ('inputs', 'masks'))},
+                )
+            )
             sizes = level_lengths(batch['masks'].shape[1], self.num_levels)
             predict_video(sample, logits, segments, valid.split(sizes), self.postprocess_cfg)
         return data['data_samples']

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The player page of what was found in videos."""
+
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +9,14 @@ from ..utils.files import VIDEO_SUFFIXES
 from ..visualization.player import make_tracks, write_player
 
 
-def write_inference_page(predictions: Sequence[dict], classes: Sequence[str], out_dir, *,
-                         annotations=None, score_thr: float = 0.3) -> Path:
+def write_inference_page(
+    predictions: Sequence[dict],
+    classes: Sequence[str],
+    out_dir,
+    *,
+    annotations=None,
+    score_thr: float = 0.3,
+) -> Path:
     """Write ``player.html``: each video above the timeline of what was found in it.
 
     Args:
@@ -23,12 +30,18 @@ def write_inference_page(predictions: Sequence[dict], classes: Sequence[str], ou
     Returns:
         Path: The page.
     """
-    videos = {each['video']: Path(each['source']) for each in predictions
-              if Path(each['source']).suffix.lower() in VIDEO_SUFFIXES}
+    videos = {
+        each['video']: Path(each['source'])
+        for each in predictions
+        if Path(each['source']).suffix.lower() in VIDEO_SUFFIXES
+    }
     tracks, names = make_tracks(
         {each['video']: each['duration'] for each in predictions},
         annotations=read_annotations(annotations) if annotations is not None else (),
-        predictions={each['video']: each['actions'] for each in predictions}, classes=classes,
-        videos=videos)
-    return write_player(tracks, names, Path(out_dir) / 'player.html', title='What was found',
-                        score=score_thr)
+        predictions={each['video']: each['actions'] for each in predictions},
+        classes=classes,
+        videos=videos,
+    )
+    return write_player(
+        tracks, names, Path(out_dir) / 'player.html', title='What was found', score=score_thr
+    )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A video with the actions found in it written on its frames."""
+
 from itertools import chain
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from ..errors import TmxError
 from ..features.video import VideoFrames
 from ..utils.files import atomic_write
 
-FONT, WHITE, ACTIVE, INACTIVE = cv2.FONT_HERSHEY_SIMPLEX, (255, 255, 255), (0, 200, 255), (90, ) * 3
+FONT, WHITE, ACTIVE, INACTIVE = cv2.FONT_HERSHEY_SIMPLEX, (255, 255, 255), (0, 200, 255), (90,) * 3
 BAR = 8  # height of the time bar, pixels
 
 
@@ -46,8 +47,9 @@ def write_preview(video, actions: list, path, max_height: int = 480) -> Path:
         for number, frame in enumerate(chain([first], pictures), start=1):
             picture = cv2.resize(frame[..., ::-1], size, interpolation=cv2.INTER_AREA)
             now = (number - 0.5) / frames.fps
-            writer.write(_annotate(picture, current_actions(actions, now), now / frames.duration,
-                                   bar))
+            writer.write(
+                _annotate(picture, current_actions(actions, now), now / frames.duration, bar)
+            )
         writer.release()
     return Path(path)
 
@@ -69,7 +71,7 @@ def _time_bar(actions: list, duration: float, width: int) -> np.ndarray:
     bar[:] = INACTIVE
     for action in actions:
         start, end = (round(x / duration * width) for x in action['segment'])
-        bar[:, start:max(end, start + 1)] = ACTIVE
+        bar[:, start : max(end, start + 1)] = ACTIVE
     return bar
 
 
@@ -78,15 +80,23 @@ def _annotate(picture: np.ndarray, actions: list, position: float, bar: np.ndarr
     height, width = picture.shape[:2]
     scale = max(height / 480, 0.4)
     line = round(28 * scale)
-    actions = actions[:max((height - BAR) // line - 1, 1)]  # what has room
+    actions = actions[: max((height - BAR) // line - 1, 1)]  # what has room
     if actions:
-        band = picture[:line * len(actions) + line // 3]
+        band = picture[: line * len(actions) + line // 3]
         band[:] = band // 3
     for row, action in enumerate(actions, start=1):
         text = f'{action["label"]} {action["score"]:.2f}'
-        cv2.putText(picture, text, (line // 3, line * row), FONT, 0.8 * scale, WHITE,
-                    max(round(2 * scale), 1), cv2.LINE_AA)
+        cv2.putText(
+            picture,
+            text,
+            (line // 3, line * row),
+            FONT,
+            0.8 * scale,
+            WHITE,
+            max(round(2 * scale), 1),
+            cv2.LINE_AA,
+        )
     picture[-BAR:] = bar[:height]
     x = min(int(position * width), width - 1)
-    picture[-BAR:, max(x - 1, 0):x + 2] = WHITE
+    picture[-BAR:, max(x - 1, 0) : x + 2] = WHITE
     return picture

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Predictions of a checkpoint on the test set of its config."""
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -48,16 +49,26 @@ def predict_test_set(config, checkpoint, out_dir, root) -> TestSetPredictions:
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     metric = next((item for item in evaluators if item['type'] == 'TALMetric'), None)
     if metric is None:
-        raise ConfigError(f'{config}: expected a TALMetric as test_evaluator, found '
-                          f'{[item["type"] for item in evaluators]}')
+        raise ConfigError(
+            f'{config}: expected a TALMetric as test_evaluator, found '
+            f'{[item["type"] for item in evaluators]}'
+        )
     path = Path(out_dir) / 'predictions.json'
     metric.out_file = str(path)
-    cfg.update(test_evaluator=evaluators, work_dir=str(Path(out_dir) / 'test'), resume=False,
-               load_from=str(checkpoint), launcher='none')
+    cfg.update(
+        test_evaluator=evaluators,
+        work_dir=str(Path(out_dir) / 'test'),
+        resume=False,
+        load_from=str(checkpoint),
+        launcher='none',
+    )
     runner = build_runner(cfg)
     runner.test()
     dataset = runner.test_dataloader.dataset
     return TestSetPredictions(
-        path, Path(dataset.ann_file), dataset.subset,
+        path,
+        Path(dataset.ann_file),
+        dataset.subset,
         [dataset.get_data_info(i)['video_id'] for i in range(len(dataset))],
-        runner.test_evaluator.metrics[evaluators.index(metric)].tiou_thresholds)
+        runner.test_evaluator.metrics[evaluators.index(metric)].tiou_thresholds,
+    )

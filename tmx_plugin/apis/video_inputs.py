@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a video or a feature file to what a localizer takes, as its config says."""
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -39,17 +40,28 @@ class VideoInputs:
             raise ConfigError(f'fps must be positive, but is {fps}')
         settings = next(unwrap(cfg.test_dataloader.dataset))
         # Nothing is read: the data set says how it would.
-        self.dataset = DATASETS.build(dict(
-            settings, lazy_init=True, pipeline=settings.get('pipeline') or [
-                dict(type='LoadFeatures'), dict(type='PackTALInputs')]))
+        self.dataset = DATASETS.build(
+            dict(
+                settings,
+                lazy_init=True,
+                pipeline=settings.get('pipeline')
+                or [dict(type='LoadFeatures'), dict(type='PackTALInputs')],
+            )
+        )
         self.cfg = cfg
         self.device = device
         self.fps = fps or self.dataset.fps
         self.recipe = FeatureRecipe.from_config(cfg)
         self.extractor = None
 
-    def use_recognizer(self, config, checkpoint: Optional[str] = None, flow: Optional[str] = None,
-                       flow_weights: Optional[str] = None, batch_size: int = 8) -> None:
+    def use_recognizer(
+        self,
+        config,
+        checkpoint: Optional[str] = None,
+        flow: Optional[str] = None,
+        flow_weights: Optional[str] = None,
+        batch_size: int = 8,
+    ) -> None:
         """Take videos, through the recognizer the model's features were made with.
 
         Args:
@@ -64,12 +76,23 @@ class VideoInputs:
             ConfigError: If the config says that its features are another recognizer's.
         """
         self.extractor = FeatureExtractor.from_config(
-            config, checkpoint, flow=flow and open_flow(flow, flow_weights, self.device),
-            fps=self.fps, device=self.device, batch_size=batch_size, **self._clips())
+            config,
+            checkpoint,
+            flow=flow and open_flow(flow, flow_weights, self.device),
+            fps=self.fps,
+            device=self.device,
+            batch_size=batch_size,
+            **self._clips(),
+        )
         self._check_recipe(dict(self.extractor.settings, fps=self.fps), f'recognizer {config}')
 
-    def use_recipe(self, weights: Sequence[str], flow: Optional[str] = None,
-                   flow_weights: Optional[str] = None, batch_size: int = 8) -> None:
+    def use_recipe(
+        self,
+        weights: Sequence[str],
+        flow: Optional[str] = None,
+        flow_weights: Optional[str] = None,
+        batch_size: int = 8,
+    ) -> None:
         """Take videos, through the networks that ``features`` of the config names.
 
         Args:
@@ -85,11 +108,19 @@ class VideoInputs:
                 weights.
         """
         if self.recipe is None:
-            raise ConfigError('the config does not say which networks make its features '
-                              '(features = dict(...)); give a recognizer instead')
+            raise ConfigError(
+                'the config does not say which networks make its features '
+                '(features = dict(...)); give a recognizer instead'
+            )
         self.extractor = recipe_extractor(
-            self.recipe, weights, flow=flow, flow_weights=flow_weights,
-            fps=self.recipe.fps or self.fps, device=self.device, batch_size=batch_size)
+            self.recipe,
+            weights,
+            flow=flow,
+            flow_weights=flow_weights,
+            fps=self.recipe.fps or self.fps,
+            device=self.device,
+            batch_size=batch_size,
+        )
 
     def _check_recipe(self, side: dict, where) -> None:
         if self.recipe is not None:
@@ -108,13 +139,17 @@ class VideoInputs:
         if dict(clip_len=geometry.clip_len, stride=geometry.stride) != self._clips():
             raise ConfigError(
                 f'the backbone of the model looks at clips of {geometry.clip_len} frames every '
-                f'{geometry.stride}, but the data set of the config says {self._clips()}')
+                f'{geometry.stride}, but the data set of the config says {self._clips()}'
+            )
         self.extractor = FeatureExtractor(
-            backbone, FramePipeline(self.cfg.get('frame_pipeline') or []), fps=self.fps)
+            backbone, FramePipeline(self.cfg.get('frame_pipeline') or []), fps=self.fps
+        )
 
     def _clips(self) -> dict:
-        return dict(clip_len=round(2 * self.dataset.offset_frames),
-                    stride=round(self.dataset.feature_stride))
+        return dict(
+            clip_len=round(2 * self.dataset.offset_frames),
+            stride=round(self.dataset.feature_stride),
+        )
 
     def __call__(self, source: tuple) -> dict:
         """Read one input.
@@ -134,25 +169,34 @@ class VideoInputs:
         if not path.is_file():
             raise MissingFileError(f'{path}: no such file')
         features, fps, duration = (
-            self._from_video(path) if path.suffix.lower() in VIDEO_SUFFIXES
-            else self._from_features(name, path))
+            self._from_video(path)
+            if path.suffix.lower() in VIDEO_SUFFIXES
+            else self._from_features(name, path)
+        )
         data = self.dataset.run_pipeline(
             dict(video_id=name, feature_paths=[str(path)], fps=fps, duration=duration),
-            {str(path): features})
+            {str(path): features},
+        )
         expected, found = self.cfg.model.neck.in_channels, data['inputs'].shape[1]
         if found != expected:
-            raise DataError(f'{path}: the model takes features of {expected} channels '
-                            f'(neck.in_channels), these have {found}')
+            raise DataError(
+                f'{path}: the model takes features of {expected} channels '
+                f'(neck.in_channels), these have {found}'
+            )
         data['data_samples'].set_metainfo(dict(source=str(path)))
         return data
 
     def _from_video(self, path: Path) -> tuple:
         """Features (T, C), frames a second and seconds of a video."""
         if self.extractor is None:
-            wanted = '' if self.recipe is None else (
-                f' ({self.recipe}); as its weights give\n{describe_weights(self.recipe.networks)}')
-            raise ConfigError(f'{path}: a video needs the recognizer that makes its features; this '
-                              f'model takes extracted features{wanted}')
+            wanted = ''
+            if self.recipe is not None:
+                weights = describe_weights(self.recipe.networks)
+                wanted = f' ({self.recipe}); as its weights give\n{weights}'
+            raise ConfigError(
+                f'{path}: a video needs the recognizer that makes its features; this '
+                f'model takes extracted features{wanted}'
+            )
         features, info = self.extractor(str(path))
         return features, info['fps'], info['duration']
 
@@ -160,15 +204,20 @@ class VideoInputs:
         side = read_side_file(path) or {}
         fps = side.get('fps') or self.fps
         if fps is None:
-            raise DataError(f'{path}: has no side file {path.stem}.json that tells the frame rate '
-                            'of the video; give fps')
+            raise DataError(
+                f'{path}: has no side file {path.stem}.json that tells the frame rate '
+                'of the video; give fps'
+            )
         self._check_recipe(side, path)
         if side:
-            check_side_files(dict(video_id=name, feature_paths=[str(path)], fps=self.fps or fps),
-                             feature_stride=self.dataset.feature_stride,
-                             offset_frames=self.dataset.offset_frames)
+            check_side_files(
+                dict(video_id=name, feature_paths=[str(path)], fps=self.fps or fps),
+                feature_stride=self.dataset.feature_stride,
+                offset_frames=self.dataset.offset_frames,
+            )
         features = read_features(path, self.dataset.layout, name)
         # Without a side file the video is taken to end with the last clip.
-        clips_end = VideoTime(self.dataset.feature_stride, self.dataset.offset_frames,
-                              fps).extent(len(features))
+        clips_end = VideoTime(self.dataset.feature_stride, self.dataset.offset_frames, fps).extent(
+            len(features)
+        )
         return features, fps, side.get('duration', clips_end)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is legal but costs accuracy: implausible offsets, channels of many scales, long videos."""
+
 from typing import Optional
 
 import numpy as np
@@ -12,9 +13,9 @@ from ..datasets.transforms.standardize import channel_statistics
 #: Videos whose values tell the scales of the channels.
 SAMPLED_VIDEOS = 20
 #: Largest over median standard deviation of a channel that needs no standardizing.
-SCALE_RATIO = 10.
+SCALE_RATIO = 10.0
 #: Median length over window beyond which training sees little of a video at once.
-LENGTH_RATIO = 2.
+LENGTH_RATIO = 2.0
 _CLIPS = (1, 8, 16, 32, 64)
 
 
@@ -36,17 +37,23 @@ def offset_findings(data_list: list, lengths: dict, sample_stride: int = 1) -> l
     if not known or sample_stride != 1:
         return []
     stride, offset = known[0]['feature_stride'], known[0]['offset_frames']
-    left = [info['duration'] * info['fps'] - (lengths[info['video_id']] - 1) * stride
-            for info in known]
+    left = [
+        info['duration'] * info['fps'] - (lengths[info['video_id']] - 1) * stride for info in known
+    ]
     fitting = max(float(np.median(left)) - stride / 2, 0) / 2
     if offset - fitting <= max(2 * stride, 4):
         return []
     near = min(_CLIPS, key=lambda clip: abs(clip / 2 - fitting)) / 2
-    return [Finding(
-        'warning', 'offset', f'offset_frames={offset:g} puts the last features behind the ends of '
-        f'the videos; the lengths fit an offset of about {fitting:.1f}. It is half the clip that '
-        f'the extractor looks at: {near:g} for clips of {2 * near:g} frames, 0.5 for features of '
-        'single frames')]
+    return [
+        Finding(
+            'warning',
+            'offset',
+            f'offset_frames={offset:g} puts the last features behind the ends of '
+            f'the videos; the lengths fit an offset of about {fitting:.1f}. It is half the clip '
+            f'that the extractor looks at: {near:g} for clips of {2 * near:g} frames, 0.5 for '
+            'features of single frames',
+        )
+    ]
 
 
 def scale_findings(std: np.ndarray) -> list:
@@ -61,10 +68,16 @@ def scale_findings(std: np.ndarray) -> list:
     varying = std[std > 0]
     if not len(varying) or varying.max() <= SCALE_RATIO * np.median(varying):
         return []
-    return [Finding(
-        'warning', 'scale', f'channels have standard deviations from {varying.min():.3g} to '
-        f'{varying.max():.3g} (median {np.median(varying):.3g}): large channels drown small ones. '
-        'Run tools/data/fit_standardize.py CONFIG and add StandardizeFeatures to the pipelines')]
+    return [
+        Finding(
+            'warning',
+            'scale',
+            f'channels have standard deviations from {varying.min():.3g} to '
+            f'{varying.max():.3g} (median {np.median(varying):.3g}): large channels drown small '
+            'ones. Run tools/data/fit_standardize.py CONFIG and add StandardizeFeatures to the '
+            'pipelines',
+        )
+    ]
 
 
 def window_findings(lengths: dict, max_seq_len: Optional[int], group_norm: bool = False) -> list:
@@ -84,13 +97,21 @@ def window_findings(lengths: dict, max_seq_len: Optional[int], group_norm: bool 
     if median <= LENGTH_RATIO * max_seq_len:
         return []
     stride = int(np.ceil(median / max_seq_len))
-    return [Finding(
-        'warning', 'length', f'videos have {median:.0f} features in the median, training sees '
-        f'windows of {max_seq_len} (max_seq_len): use every {stride}th (sample_stride={stride}) or '
-        'a larger feature_stride' + (
-            '; the level norms (GroupNorm) take their statistics over whole videos in testing and '
-            "over windows in training, norm_cfg=dict(type='LN', eps=1e-6) does not"
-            if group_norm else ''))]
+    return [
+        Finding(
+            'warning',
+            'length',
+            f'videos have {median:.0f} features in the median, training sees '
+            f'windows of {max_seq_len} (max_seq_len): use every {stride}th (sample_stride={stride})'
+            ' or a larger feature_stride'
+            + (
+                '; the level norms (GroupNorm) take their statistics over whole videos in '
+                "testing and over windows in training, norm_cfg=dict(type='LN', eps=1e-6) does not"
+                if group_norm
+                else ''
+            ),
+        )
+    ]
 
 
 def sampled_scales(data_list: list, layout: str = 'tc', channels=None) -> Optional[np.ndarray]:
@@ -101,14 +122,15 @@ def sampled_scales(data_list: list, layout: str = 'tc', channels=None) -> Option
         layout (str): See :func:`read_features`.
         channels (tuple[int, int], optional): Channels in use.
     """
-    picked = data_list[::max(len(data_list) // SAMPLED_VIDEOS, 1)][:SAMPLED_VIDEOS]
+    picked = data_list[:: max(len(data_list) // SAMPLED_VIDEOS, 1)][:SAMPLED_VIDEOS]
     if not picked:
         return None
 
     def arrays():
         for info in picked:
-            feats = match_lengths([read_features(path, layout, info['video_id'])
-                                   for path in info['feature_paths']])
+            feats = match_lengths(
+                [read_features(path, layout, info['video_id']) for path in info['feature_paths']]
+            )
             if channels is not None:
                 feats = select_channels(feats, *channels, video=info['video_id'])
             yield np.concatenate(feats, axis=1)

@@ -4,6 +4,7 @@
 Naming: "own" features are compared with "reference" ones. A lag of n means that own[t + n] is
 closest to reference[t]: the own ones are n grid steps late.
 """
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -73,12 +74,15 @@ class Comparison:
 def median(values: np.ndarray) -> float:
     """Median of the finite values; 0 where there are none."""
     finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if len(finite) else 0.
+    return float(np.median(finite)) if len(finite) else 0.0
 
 
-def compare_features(own: Mapping[str, np.ndarray], reference: Mapping[str, np.ndarray],
-                     stride: Optional[float] = None, clip_len: Optional[float] = None
-                     ) -> Comparison:
+def compare_features(
+    own: Mapping[str, np.ndarray],
+    reference: Mapping[str, np.ndarray],
+    stride: Optional[float] = None,
+    clip_len: Optional[float] = None,
+) -> Comparison:
     """Compare features of the same videos.
 
     Args:
@@ -95,15 +99,18 @@ def compare_features(own: Mapping[str, np.ndarray], reference: Mapping[str, np.n
     """
     videos = sorted(set(own) & set(reference))
     if not videos:
-        raise DataError(f'no video is in both sets of features: {sorted(own)[:3]} and '
-                        f'{sorted(reference)[:3]}')
+        raise DataError(
+            f'no video is in both sets of features: {sorted(own)[:3]} and {sorted(reference)[:3]}'
+        )
     widths = {features[video].shape[1] for features in (own, reference) for video in videos}
     if len(widths) > 1:
         raise DataError(f'the features have {sorted(widths)} channels; expected the same number')
     width = widths.pop()
-    spans = STREAMS.get(width, (('features', 0, width), ))
-    pairs = [(np.asarray(own[video], np.float32), np.asarray(reference[video], np.float32))
-             for video in videos]
+    spans = STREAMS.get(width, (('features', 0, width),))
+    pairs = [
+        (np.asarray(own[video], np.float32), np.asarray(reference[video], np.float32))
+        for video in videos
+    ]
     ratio = _time_ratio(pairs)
     streams = [_compare_stream(pairs, span, spans, ratio) for span in spans]
     return Comparison(videos, streams, list(_diagnose(streams, stride, clip_len)))
@@ -126,22 +133,39 @@ def _compare_stream(pairs, span, spans, ratio: Fraction) -> StreamComparison:
         if other[2] - other[1] != stop - start:
             continue
         for steps in {Fraction(1), ratio}:
-            cut = [(_resample(own[:, start:stop], steps), reference[:, other[1]:other[2]])
-                   for own, reference in pairs]
+            cut = [
+                (_resample(own[:, start:stop], steps), reference[:, other[1] : other[2]])
+                for own, reference in pairs
+            ]
             for lag in range(-MAX_LAG, MAX_LAG + 1):
                 correlation, scale = correlate(cut, lag)
                 plain = other == span and steps == 1 and lag == 0
-                tried.append((median(correlation) + _MARGIN * plain, plain, other, steps, lag,
-                              correlation, scale))
+                tried.append(
+                    (
+                        median(correlation) + _MARGIN * plain,
+                        plain,
+                        other,
+                        steps,
+                        lag,
+                        correlation,
+                        scale,
+                    )
+                )
     best = max(tried, key=lambda each: each[0])
     plain = next(each for each in tried if each[1])
-    zeros = np.stack([(np.concatenate([pair[side][:, start:stop] for pair in pairs]) == 0).mean(
-        axis=0) for side in (0, 1)])
-    result = StreamComparison(name, best[2][0], best[3], best[4], best[5],
-                              median(plain[5]), best[6], zeros)
+    zeros = np.stack(
+        [
+            (np.concatenate([pair[side][:, start:stop] for pair in pairs]) == 0).mean(axis=0)
+            for side in (0, 1)
+        ]
+    )
+    result = StreamComparison(
+        name, best[2][0], best[3], best[4], best[5], median(plain[5]), best[6], zeros
+    )
     if result.median < RELATED:
-        result.permuted = _is_permuted([(own[:, start:stop], reference[:, start:stop])
-                                        for own, reference in pairs])
+        result.permuted = _is_permuted(
+            [(own[:, start:stop], reference[:, start:stop]) for own, reference in pairs]
+        )
     return result
 
 
@@ -159,8 +183,9 @@ def _resample(features: np.ndarray, ratio: Fraction) -> np.ndarray:
     return features[low] * (1 - weight) + features[high] * weight
 
 
-def correlate(pairs: Sequence[tuple[np.ndarray, np.ndarray]], lag: int = 0
-              ) -> tuple[np.ndarray, np.ndarray]:
+def correlate(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], lag: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Correlation and ratio of scales of each channel over all videos.
 
     Args:
@@ -179,7 +204,7 @@ def correlate(pairs: Sequence[tuple[np.ndarray, np.ndarray]], lag: int = 0
     """
     cut = []
     for own, reference in pairs:
-        own, reference = own[max(lag, 0):], reference[max(-lag, 0):]
+        own, reference = own[max(lag, 0) :], reference[max(-lag, 0) :]
         length = min(len(own), len(reference))
         cut.append((own[:length], reference[:length]))
     own, reference = (np.concatenate(each).astype(np.float64) for each in zip(*cut))
@@ -190,15 +215,17 @@ def correlate(pairs: Sequence[tuple[np.ndarray, np.ndarray]], lag: int = 0
     own_std, reference_std = own.std(axis=0), reference.std(axis=0)
     with np.errstate(divide='ignore', invalid='ignore'):
         correlation = (own * reference).mean(axis=0) / (own_std * reference_std)
-        return (np.where(own_std * reference_std > 0, correlation, np.nan),
-                np.where(reference_std > 0, own_std / reference_std, np.nan))
+        return (
+            np.where(own_std * reference_std > 0, correlation, np.nan),
+            np.where(reference_std > 0, own_std / reference_std, np.nan),
+        )
 
 
 def _is_permuted(pairs) -> bool:
     """Whether most own channels resemble reference channels of other numbers."""
     both = []
     for side in (0, 1):
-        cut = [pair[side][:min(len(pair[0]), len(pair[1]))] for pair in pairs]
+        cut = [pair[side][: min(len(pair[0]), len(pair[1]))] for pair in pairs]
         values = np.concatenate(cut)[:_MAX_STEPS].astype(np.float64)
         values -= values.mean(axis=0)
         norm = np.linalg.norm(values, axis=0)
@@ -212,32 +239,51 @@ def _diagnose(streams: Sequence[StreamComparison], stride, clip_len):
     for stream in streams:
         where = f'{stream.name}: '
         if stream.permuted:
-            yield Finding('error', 'channel order', f'{where}the channels are those of the '
-                          'reference in another order')
+            yield Finding(
+                'error',
+                'channel order',
+                f'{where}the channels are those of the reference in another order',
+            )
             continue
         if stream.median < RELATED:
-            yield Finding('error', 'network', f'{where}unrelated to the reference (median '
-                          f'correlation {stream.median:.2f}): another network, other weights or '
-                          'other videos')
+            yield Finding(
+                'error',
+                'network',
+                f'{where}unrelated to the reference (median '
+                f'correlation {stream.median:.2f}): another network, other weights or '
+                'other videos',
+            )
             continue
         if stream.matched != stream.name:
-            yield Finding('error', 'streams', f'{where}resembles the reference\'s '
-                          f'{stream.matched}: the streams are swapped')
+            yield Finding(
+                'error',
+                'streams',
+                f"{where}resembles the reference's {stream.matched}: the streams are swapped",
+            )
         if stream.ratio != 1:
-            yield Finding('error', 'stride', f'{where}{float(stream.ratio):g} features for one of '
-                          'the reference: the stride, or the frame rate, differs by that factor')
+            yield Finding(
+                'error',
+                'stride',
+                f'{where}{float(stream.ratio):g} features for one of '
+                'the reference: the stride, or the frame rate, differs by that factor',
+            )
         if stream.lag:
             yield Finding('error', 'offset', where + _describe_lag(stream.lag, stride, clip_len))
         if stream.median < SAME:
             yield _lower_correlation(stream, streams)
         scale = median(stream.scale)
         if not 1 / MAX_SCALE <= scale <= MAX_SCALE:
-            yield Finding('warning', 'scale', f'{where}values are {scale:.2f} times those of the '
-                          'reference')
+            yield Finding(
+                'warning', 'scale', f'{where}values are {scale:.2f} times those of the reference'
+            )
         own_zeros, reference_zeros = stream.zeros.mean(axis=1)
         if abs(own_zeros - reference_zeros) > MAX_ZEROS:
-            yield Finding('warning', 'zeros', f'{where}{own_zeros:.0%} of the values are 0, '
-                          f'of the reference {reference_zeros:.0%}')
+            yield Finding(
+                'warning',
+                'zeros',
+                f'{where}{own_zeros:.0%} of the values are 0, '
+                f'of the reference {reference_zeros:.0%}',
+            )
 
 
 def _describe_lag(lag: int, stride, clip_len) -> str:
@@ -254,11 +300,16 @@ def _lower_correlation(stream: StreamComparison, streams) -> Finding:
     level = 'error' if stream.median < 0.9 else 'warning'
     flow_agrees = any(each.name == 'flow' and each.median >= SAME for each in streams)
     if stream.name == 'rgb' and flow_agrees:
-        cause = ('while flow agrees: the order of colors (BGR for RGB) or the scaling of pixels '
-                 'differs')
+        cause = (
+            'while flow agrees: the order of colors (BGR for RGB) or the scaling of pixels differs'
+        )
     elif stream.name == 'flow':
         cause = 'as with another algorithm, bound or coding of optical flow'
     else:
         cause = 'as with another order of colors (BGR for RGB), resizing, crop or decoding'
-    return Finding(level, 'values', f'{stream.name}: related to the reference, not equal (median '
-                   f'correlation {stream.median:.2f}), {cause}')
+    return Finding(
+        level,
+        'values',
+        f'{stream.name}: related to the reference, not equal (median '
+        f'correlation {stream.median:.2f}), {cause}',
+    )

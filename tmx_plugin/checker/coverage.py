@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which segments and points can meet in training, by the geometric part of the assignment."""
+
 import math
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ def measure_coverage(data_list, lengths, ranges, *, center_radius=1.5) -> Covera
         Coverage: Without the costs, which depend on a model: a point is positive if its place and
         level suit a segment and no shorter one does there.
     """
-    strides = [2 ** level for level in range(len(ranges))]
+    strides = [2**level for level in range(len(ranges))]
     half, matched = [], []
     coverage = Coverage(list(ranges), np.zeros(0), np.zeros(0, dtype=bool), [0] * len(ranges))
     for info in data_list:
@@ -106,7 +107,7 @@ def suggest_ranges(half_length, *, first: float = 4, share: float = 0.99) -> lis
     usable = half_length[half_length > 0]
     longest = float(np.quantile(usable, share)) if len(usable) else first
     levels = max(math.ceil(math.log2(max(longest / first, 1))) + 1, 2)
-    ends = [first * 2 ** level for level in range(levels - 1)]
+    ends = [first * 2**level for level in range(levels - 1)]
     return [(low, high) for low, high in zip([0, *ends], [*ends, UNLIMITED])]
 
 
@@ -123,25 +124,46 @@ def coverage_findings(coverage: Coverage, data_list, lengths, *, center_radius=1
     findings = []
     if unmatched > 0.05 * total:
         level = 'error' if unmatched > 0.5 * total else 'warning'
-        findings.append(Finding(level, 'ranges', f'{unmatched} of {total} segments get no '
-                                'positive point: none near their centre lies on a level whose '
-                                'regression range suits them, or shorter segments have it'))
+        findings.append(
+            Finding(
+                level,
+                'ranges',
+                f'{unmatched} of {total} segments get no '
+                'positive point: none near their centre lies on a level whose '
+                'regression range suits them, or shorter segments have it',
+            )
+        )
     last = 2 ** (len(coverage.ranges) - 1)
     too_long = float(np.mean(coverage.half_length > LONG_STRIDES * last))
     if too_long > 0.01:
-        findings.append(Finding('warning', 'ranges', f'{too_long:.0%} of the segments are longer '
-                                f'than {2 * LONG_STRIDES} strides of the last level '
-                                f'({2 * LONG_STRIDES * last} grid steps): hard to regress'))
+        findings.append(
+            Finding(
+                'warning',
+                'ranges',
+                f'{too_long:.0%} of the segments are longer '
+                f'than {2 * LONG_STRIDES} strides of the last level '
+                f'({2 * LONG_STRIDES * last} grid steps): hard to regress',
+            )
+        )
     idle = [level for level, count in enumerate(coverage.per_level) if not count]
     if idle:
-        findings.append(Finding('warning', 'ranges', f'no segment is learnt on the levels {idle} '
-                                '(counted from 0)'))
+        findings.append(
+            Finding(
+                'warning', 'ranges', f'no segment is learnt on the levels {idle} (counted from 0)'
+            )
+        )
     if findings:
         findings += _range_advice(coverage, data_list, lengths, center_radius)
     short = float(np.mean(coverage.half_length < 1))
     if short > 0.1:
-        findings.append(Finding('advice', 'ranges', f'{short:.0%} of the segments are shorter than '
-                                'two grid steps: features at a smaller stride would serve them'))
+        findings.append(
+            Finding(
+                'advice',
+                'ranges',
+                f'{short:.0%} of the segments are shorter than '
+                'two grid steps: features at a smaller stride would serve them',
+            )
+        )
     return findings
 
 
@@ -153,6 +175,12 @@ def _range_advice(coverage, data_list, lengths, center_radius) -> list:
     now, share = coverage.matched.mean(), then.matched.mean()
     if share < now:
         return []
-    return [Finding('advice', 'ranges', f'model.head.regression_ranges={better} with model.neck.'
-                    f'num_levels={len(better)} would give {share:.1%} of the segments a positive '
-                    f'point (now {now:.1%})')]
+    return [
+        Finding(
+            'advice',
+            'ranges',
+            f'model.head.regression_ranges={better} with model.neck.'
+            f'num_levels={len(better)} would give {share:.1%} of the segments a positive '
+            f'point (now {now:.1%})',
+        )
+    ]

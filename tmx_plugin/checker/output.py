@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables and the picture of a check of data."""
+
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
@@ -40,22 +41,38 @@ def print_report(reports, findings, console: Console, *, list_all: bool = False)
         text = finding.message
         if list_all and finding.items:
             text += '\n  ' + '\n  '.join(str(item) for item in dict.fromkeys(finding.items))
-        table.add_row(split, finding.level, finding.check, escape(text),
-                      style=COLORS[finding.level])
+        table.add_row(
+            split, finding.level, finding.check, escape(text), style=COLORS[finding.level]
+        )
     console.print(table)
 
 
 def _overview(reports) -> Table:
-    table = Table('split', 'subset', 'videos', 'missing', 'segments', 'classes', 'width',
-                  'length T', title='Data', title_justify='left')
+    table = Table(
+        'split',
+        'subset',
+        'videos',
+        'missing',
+        'segments',
+        'classes',
+        'width',
+        'length T',
+        title='Data',
+        title_justify='left',
+    )
     for report in reports:
         lengths = list(report.facts.lengths.values())
         widths = sorted(set(report.facts.widths.values()))
         table.add_row(
-            report.split, report.subset, str(len(report.data_list)), str(len(report.missing)),
-            str(sum(len(info['labels']) for info in report.data_list)), str(len(report.classes)),
+            report.split,
+            report.subset,
+            str(len(report.data_list)),
+            str(len(report.missing)),
+            str(sum(len(info['labels']) for info in report.data_list)),
+            str(len(report.classes)),
             ', '.join(map(str, widths[:3])) or '-',
-            f'{min(lengths)} - {max(lengths)}' if lengths else '-')
+            f'{min(lengths)} - {max(lengths)}' if lengths else '-',
+        )
     return table
 
 
@@ -63,14 +80,20 @@ def _facts(report) -> str:
     """Subsets of the file and lengths of segments, in a line each."""
     lines = []
     if report.subsets:
-        lines.append(f'{report.split}: {report.ann_file} has ' + ', '.join(
-            f'{name}: {videos} videos, {segments} segments'
-            for name, (videos, segments) in report.subsets.items()))
+        lines.append(
+            f'{report.split}: {report.ann_file} has '
+            + ', '.join(
+                f'{name}: {videos} videos, {segments} segments'
+                for name, (videos, segments) in report.subsets.items()
+            )
+        )
     stats = duration_stats(report)
     if stats is not None:
         low, few, median, most, high = stats
-        lines.append(f'{report.split}: segments last {low:.3g} s to {high:.3g} s, 90 % of them '
-                     f'{few:.3g} s to {most:.3g} s, half of them less than {median:.3g} s')
+        lines.append(
+            f'{report.split}: segments last {low:.3g} s to {high:.3g} s, 90 % of them '
+            f'{few:.3g} s to {most:.3g} s, half of them less than {median:.3g} s'
+        )
     return '\n'.join(lines)
 
 
@@ -78,15 +101,26 @@ def _levels(report) -> Table:
     coverage = report.coverage
     total = len(coverage.matched)
     step = _step_seconds(report)
-    table = Table('level', 'stride', 'regression range', 'for segments of about',
-                  'segments with a positive',
-                  title=f'{report.split}: {coverage.matched.mean():.2%} of {total} segments get a '
-                  f'positive point, {coverage.positive_points / max(coverage.points, 1):.2%} of '
-                  f'{coverage.points} points are positive', title_justify='left')
+    table = Table(
+        'level',
+        'stride',
+        'regression range',
+        'for segments of about',
+        'segments with a positive',
+        title=f'{report.split}: {coverage.matched.mean():.2%} of {total} segments get a '
+        f'positive point, {coverage.positive_points / max(coverage.points, 1):.2%} of '
+        f'{coverage.points} points are positive',
+        title_justify='left',
+    )
     for level, ((low, high), count) in enumerate(zip(coverage.ranges, coverage.per_level)):
         upper = 'any' if high >= UNLIMITED else f'{2 * high * step:.3g} s'
-        table.add_row(str(level), str(2 ** level), f'{low:g} - {high:g}',
-                      f'{2 * low * step:.3g} s - {upper}', f'{count} ({count / total:.1%})')
+        table.add_row(
+            str(level),
+            str(2**level),
+            f'{low:g} - {high:g}',
+            f'{2 * low * step:.3g} s - {upper}',
+            f'{count} ({count / total:.1%})',
+        )
     return table
 
 
@@ -108,6 +142,7 @@ def plot_durations(report, path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+
     coverage, step = report.coverage, _step_seconds(report)
     grid = 2 * coverage.half_length
     usable = grid > 0
@@ -117,20 +152,43 @@ def plot_durations(report, path) -> None:
     axes = figure.subplots()
     low, high = lengths.min() / 1.2, lengths.max() * 1.2
     bins = np.geomspace(low, high, 60)
-    axes.hist([lengths[matched], lengths[~matched]], bins, stacked=True,
-              color=['tab:blue', 'tab:red'], label=['with a positive point', 'without'])
+    axes.hist(
+        [lengths[matched], lengths[~matched]],
+        bins,
+        stacked=True,
+        color=['tab:blue', 'tab:red'],
+        label=['with a positive point', 'without'],
+    )
     for level, (start, end) in enumerate(coverage.ranges):
         left, right = max(2 * start, low), min(2 * end, high)
         if left < right:
-            axes.axvspan(left, right, ymin=.97 - .03 * level, ymax=1 - .03 * level,
-                         color=f'C{level + 2}', alpha=.8)
-            axes.text(np.sqrt(left * right), .985 - .03 * level, f'level {level}', fontsize=7,
-                      ha='center', va='center', transform=axes.get_xaxis_transform())
-    axes.set(xscale='log', xlim=(low, high), xlabel='length of segments, grid steps',
-             ylabel='segments', title=f'{report.split}: {coverage.matched.mean():.1%} of '
-             f'{len(grid)} segments get a positive point')
-    axes.margins(y=.3)
-    seconds = axes.secondary_xaxis(-.17, functions=(lambda x: x * step, lambda x: x / step))
+            axes.axvspan(
+                left,
+                right,
+                ymin=0.97 - 0.03 * level,
+                ymax=1 - 0.03 * level,
+                color=f'C{level + 2}',
+                alpha=0.8,
+            )
+            axes.text(
+                np.sqrt(left * right),
+                0.985 - 0.03 * level,
+                f'level {level}',
+                fontsize=7,
+                ha='center',
+                va='center',
+                transform=axes.get_xaxis_transform(),
+            )
+    axes.set(
+        xscale='log',
+        xlim=(low, high),
+        xlabel='length of segments, grid steps',
+        ylabel='segments',
+        title=f'{report.split}: {coverage.matched.mean():.1%} of '
+        f'{len(grid)} segments get a positive point',
+    )
+    axes.margins(y=0.3)
+    seconds = axes.secondary_xaxis(-0.17, functions=(lambda x: x * step, lambda x: x / step))
     seconds.set_xlabel('seconds')
     for axis in (axes.xaxis, seconds.xaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))

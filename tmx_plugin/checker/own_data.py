@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a config for features and annotations of one's own must say, found out from the files."""
+
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -81,13 +82,19 @@ class OwnData:
     @property
     def width(self) -> int:
         """Channels inside the network: narrow for narrow features."""
-        return next((width for limit, width in ((64, 64), (512, 128)) if self.in_channels < limit),
-                    512)
+        return next(
+            (width for limit, width in ((64, 64), (512, 128)) if self.in_channels < limit), 512
+        )
 
 
-def derive(features, ann_file, *, fps: Optional[float] = None,
-           feature_stride: Optional[float] = None, offset_frames: Optional[float] = None
-           ) -> OwnData:
+def derive(
+    features,
+    ann_file,
+    *,
+    fps: Optional[float] = None,
+    feature_stride: Optional[float] = None,
+    offset_frames: Optional[float] = None,
+) -> OwnData:
     """Look at a folder of features and an annotation file.
 
     Args:
@@ -108,14 +115,21 @@ def derive(features, ann_file, *, fps: Optional[float] = None,
     files, naming = _match_files(features, [video.video_id for video in videos])
     shapes = {name: read_features(path).shape for name, path in files.items()}
     layout, in_channels = _layout(features, list(shapes.values()))
-    geometry = _geometry(files, videos, dict(
-        fps=fps, feature_stride=feature_stride, offset_frames=offset_frames))
+    geometry = _geometry(
+        files, videos, dict(fps=fps, feature_stride=feature_stride, offset_frames=offset_frames)
+    )
     classes = Path(ann_file).with_name('classes.txt')
     labels = sorted_labels(videos)
     class_file = classes if classes.is_file() and {*labels} <= {*read_class_list(classes)} else None
     dataset = dict(
-        ann_file=str(ann_file), data_prefix=dict(feats=str(features)), **naming, layout=layout,
-        class_file=class_file and str(class_file), missing='skip', **geometry)
+        ann_file=str(ann_file),
+        data_prefix=dict(feats=str(features)),
+        **naming,
+        layout=layout,
+        class_file=class_file and str(class_file),
+        missing='skip',
+        **geometry,
+    )
     subsets = Counter(video.subset for video in videos if video.video_id in files)
     train, val = _subsets(ann_file, subsets)
     built = DATASETS.build(dict(type='TALDataset', subset=train, pipeline=[], **dataset))
@@ -124,9 +138,15 @@ def derive(features, ann_file, *, fps: Optional[float] = None,
     first = measure_coverage(data_list, lengths, [(0, 4), (4, 10000)])
     coverage = measure_coverage(data_list, lengths, suggest_ranges(first.half_length))
     return OwnData(
-        dataset, train, val, len(read_class_list(class_file) if class_file else labels),
-        in_channels, np.array([*lengths.values()]), coverage,
-        max(len(info['labels']) for info in data_list))
+        dataset,
+        train,
+        val,
+        len(read_class_list(class_file) if class_file else labels),
+        in_channels,
+        np.array([*lengths.values()]),
+        coverage,
+        max(len(info['labels']) for info in data_list),
+    )
 
 
 def _match_files(folder: Path, names: list) -> tuple:
@@ -140,9 +160,11 @@ def _match_files(folder: Path, names: list) -> tuple:
             if hit and after.endswith(FEATURE_SUFFIXES):
                 affixes[before, after] += 1
     if not affixes:
-        raise DataError(f'{folder}: expected feature files named after the videos of the '
-                        f'annotations, such as {names[0]}.npy, found '
-                        f'{", ".join(sorted(by_name)[:3]) or "no feature files"}')
+        raise DataError(
+            f'{folder}: expected feature files named after the videos of the '
+            f'annotations, such as {names[0]}.npy, found '
+            f'{", ".join(sorted(by_name)[:3]) or "no feature files"}'
+        )
     prefix, suffix = max(affixes, key=lambda pair: (affixes[pair], -len(''.join(pair))))
     files = {name: by_name[key] for name in names if (key := prefix + name + suffix) in by_name}
     return files, dict(feature_prefix=prefix, feature_suffix=suffix)
@@ -154,8 +176,10 @@ def _layout(folder: Path, shapes: list) -> tuple:
         widths = {shape[axis] for shape in shapes}
         if len(widths) == 1:
             return layout, widths.pop()
-    raise DataError(f'{folder}: expected files of one number of channels, found shapes '
-                    f'{", ".join(map(str, sorted({*shapes})[:4]))}')
+    raise DataError(
+        f'{folder}: expected files of one number of channels, found shapes '
+        f'{", ".join(map(str, sorted({*shapes})[:4]))}'
+    )
 
 
 def _geometry(files: dict, videos: list, given: dict) -> dict[str, Any]:
@@ -164,17 +188,23 @@ def _geometry(files: dict, videos: list, given: dict) -> dict[str, Any]:
     for side in sides:
         side.setdefault('offset_frames', side['clip_len'] / 2 if 'clip_len' in side else None)
     found = {}
-    for key, name in (('fps', 'fps'), ('feature_stride', 'stride'),
-                      ('offset_frames', 'offset_frames')):
+    for key, name in (
+        ('fps', 'fps'),
+        ('feature_stride', 'stride'),
+        ('offset_frames', 'offset_frames'),
+    ):
         values = {side.get(name) for side in sides}
-        found[key] = given[key] if given[key] is not None else (
-            values.pop() if len(values) == 1 else None)
+        found[key] = (
+            given[key] if given[key] is not None else (values.pop() if len(values) == 1 else None)
+        )
     told = all(video.fps or video.num_frames for video in videos)
     missing = [key for key in found if found[key] is None and not (key == 'fps' and told)]
     if missing:
         options = ' '.join(f'--{key.replace("_", "-")}' for key in missing)
-        raise ConfigError(f'where on the time axis the features lie is not known: no side files '
-                          f'beside them say it; give {options}')
+        raise ConfigError(
+            f'where on the time axis the features lie is not known: no side files '
+            f'beside them say it; give {options}'
+        )
     return found
 
 
@@ -182,7 +212,9 @@ def _subsets(ann_file: Path, subsets: Counter) -> tuple:
     train = match_subsets(['training'], subsets)
     val = match_subsets(['validation'], subsets) or match_subsets(['test'], subsets)
     if not train or not val:
-        raise DataError(f'{ann_file}: expected videos with features in a subset "training" and in '
-                        f'one "validation" or "test", found {dict(subsets) or "none"}; '
-                        'tmx convert --val-share 0.2 draws one')
+        raise DataError(
+            f'{ann_file}: expected videos with features in a subset "training" and in '
+            f'one "validation" or "test", found {dict(subsets) or "none"}; '
+            'tmx convert --val-share 0.2 draws one'
+        )
     return train[0], val[0]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """All checks of the data that a configuration reads, however much is wrong with it."""
+
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Optional
@@ -50,10 +51,14 @@ class ModelFacts:
         model = cfg.get('model') or {}
         neck, head = model.get('neck') or {}, model.get('head') or {}
         ranges = head.get('regression_ranges')
-        return cls(neck.get('in_channels'), head.get('num_classes'),
-                   [tuple(pair) for pair in ranges] if ranges else None, neck.get('num_levels'),
-                   (head.get('assigner') or {}).get('center_radius', 1.5),
-                   (neck.get('norm_cfg') or {}).get('type') == 'GN')
+        return cls(
+            neck.get('in_channels'),
+            head.get('num_classes'),
+            [tuple(pair) for pair in ranges] if ranges else None,
+            neck.get('num_levels'),
+            (head.get('assigner') or {}).get('center_radius', 1.5),
+            (neck.get('norm_cfg') or {}).get('type') == 'GN',
+        )
 
 
 @dataclass
@@ -104,8 +109,9 @@ def split_configs(cfg, splits=SPLITS) -> dict:
     return found
 
 
-def check_split(split: str, dataset_cfg: dict, model: ModelFacts, *, values: bool = True,
-                progress=iter) -> SplitReport:
+def check_split(
+    split: str, dataset_cfg: dict, model: ModelFacts, *, values: bool = True, progress=iter
+) -> SplitReport:
     """Run all checks on one dataset of a configuration.
 
     Args:
@@ -118,8 +124,16 @@ def check_split(split: str, dataset_cfg: dict, model: ModelFacts, *, values: boo
     dataset = DATASETS.build({**dataset_cfg, 'lazy_init': True})
     found = inspect(dataset, values=values, progress=progress)
     report = SplitReport(
-        split, str(dataset.ann_file), ' or '.join(dataset.subset), _count_subsets(found.videos),
-        found.classes, found.data_list, found.missing, found.facts, findings=found.findings)
+        split,
+        str(dataset.ann_file),
+        ' or '.join(dataset.subset),
+        _count_subsets(found.videos),
+        found.classes,
+        found.data_list,
+        found.missing,
+        found.facts,
+        findings=found.findings,
+    )
     if not found.videos:
         return report
     if model.num_classes is not None and not found.has('classes'):
@@ -164,25 +178,40 @@ def _check_segments(report, model):
     if not ranges or any(f.check == 'length' and f.level == 'error' for f in report.findings):
         return
     if model.num_levels is not None and model.num_levels != len(ranges):
-        report.add('error', 'ranges', f'expected {model.num_levels} regression ranges '
-                   f'(model.neck.num_levels), found {len(ranges)}')
+        report.add(
+            'error',
+            'ranges',
+            f'expected {model.num_levels} regression ranges '
+            f'(model.neck.num_levels), found {len(ranges)}',
+        )
     late = _late_segments(report)
     if late:
-        report.add('warning', 'segments', f'{len(late)} segments start behind the last feature '
-                   f'(in {some(late)})', late)
-    report.coverage = measure_coverage(report.data_list, report.facts.lengths, ranges,
-                                       center_radius=model.center_radius)
+        report.add(
+            'warning',
+            'segments',
+            f'{len(late)} segments start behind the last feature (in {some(late)})',
+            late,
+        )
+    report.coverage = measure_coverage(
+        report.data_list, report.facts.lengths, ranges, center_radius=model.center_radius
+    )
     if report.split == 'train':
-        report.findings += coverage_findings(report.coverage, report.data_list,
-                                             report.facts.lengths,
-                                             center_radius=model.center_radius)
+        report.findings += coverage_findings(
+            report.coverage,
+            report.data_list,
+            report.facts.lengths,
+            center_radius=model.center_radius,
+        )
 
 
 def _late_segments(report) -> list:
-    return [info['video_id'] for info in report.data_list
-            if info['video_id'] in report.facts.lengths
-            for start in grid_segments(info)[info['segments_sec'][:, 0] < info['duration'], 0]
-            if start > report.facts.lengths[info['video_id']] - 1]
+    return [
+        info['video_id']
+        for info in report.data_list
+        if info['video_id'] in report.facts.lengths
+        for start in grid_segments(info)[info['segments_sec'][:, 0] < info['duration'], 0]
+        if start > report.facts.lengths[info['video_id']] - 1
+    ]
 
 
 def compare_splits(reports) -> list:
@@ -199,16 +228,36 @@ def compare_splits(reports) -> list:
         if train is None or other is None:
             continue
         if train.classes and other.classes and train.classes != other.classes:
-            place = next((i for i, pair in enumerate(zip(train.classes, other.classes))
-                          if pair[0] != pair[1]), min(len(train.classes), len(other.classes)))
-            findings.append(Finding('error', 'classes', f'the class lists of train and {name} '
-                                    f'differ from label {place} on: train has '
-                                    f'{len(train.classes)} classes, {name} {len(other.classes)}'))
-        shared = sorted({info['video_id'] for info in train.data_list}
-                        & {info['video_id'] for info in other.data_list})
+            place = next(
+                (
+                    i
+                    for i, pair in enumerate(zip(train.classes, other.classes))
+                    if pair[0] != pair[1]
+                ),
+                min(len(train.classes), len(other.classes)),
+            )
+            findings.append(
+                Finding(
+                    'error',
+                    'classes',
+                    f'the class lists of train and {name} '
+                    f'differ from label {place} on: train has '
+                    f'{len(train.classes)} classes, {name} {len(other.classes)}',
+                )
+            )
+        shared = sorted(
+            {info['video_id'] for info in train.data_list}
+            & {info['video_id'] for info in other.data_list}
+        )
         if shared:
-            findings.append(Finding('warning', 'subsets', f'{len(shared)} videos are both in train '
-                                    f'and in {name}: {some(shared)}', shared))
+            findings.append(
+                Finding(
+                    'warning',
+                    'subsets',
+                    f'{len(shared)} videos are both in train and in {name}: {some(shared)}',
+                    shared,
+                )
+            )
     return findings
 
 
@@ -217,4 +266,4 @@ def duration_stats(report) -> Optional[np.ndarray]:
     segments = np.concatenate([np.zeros((0, 2)), *(x['segments_sec'] for x in report.data_list)])
     seconds = segments[:, 1] - segments[:, 0]
     seconds = seconds[seconds > 0]
-    return np.quantile(seconds, [0, .05, .5, .95, 1]) if len(seconds) else None
+    return np.quantile(seconds, [0, 0.05, 0.5, 0.95, 1]) if len(seconds) else None

@@ -3,6 +3,7 @@
 
 Nothing is changed and nothing is sent. Exit status: 0 if training and testing can run, 1 if not.
 """
+
 import argparse
 import importlib.util
 import os
@@ -18,13 +19,20 @@ from .commands import PACKAGE
 SAME_MODULE = {
     'mmengine': ('mmengine', 'mmengine-lite', 'onedl-mmengine'),
     'mmcv': ('mmcv', 'mmcv-lite', 'onedl-mmcv', 'onedl-mmcv-lite'),
-    'cv2': ('opencv-python', 'opencv-python-headless', 'opencv-contrib-python',
-            'opencv-contrib-python-headless'),
+    'cv2': (
+        'opencv-python',
+        'opencv-python-headless',
+        'opencv-contrib-python',
+        'opencv-contrib-python-headless',
+    ),
 }
 #: (feature, modules that it needs, what installs them).
 FEATURES = [
-    ('training, testing', ('torch', 'numpy', 'mmengine', 'mmcv', 'mmaction'),
-     'pip install "tmx_plugin[mmlite]"'),
+    (
+        'training, testing',
+        ('torch', 'numpy', 'mmengine', 'mmcv', 'mmaction'),
+        'pip install "tmx_plugin[mmlite]"',
+    ),
     ('reading videos', ('av',), 'pip install "tmx_plugin[video]"'),
     ('.h5 features', ('h5py',), 'pip install "tmx_plugin[h5]"'),
     ('ONNX export and inference', ('onnx', 'onnxruntime'), 'pip install "tmx_plugin[onnx]"'),
@@ -37,11 +45,15 @@ FEATURES = [
 def main(argv=None) -> int:
     """Print what the head of this file says."""
     argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter).parse_args(argv)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(argv)
     problems: list = []
-    for title, lines in (('versions', _versions(problems)), ('devices', _devices()),
-                         ('features', _features(problems)), ('package', _package(problems))):
+    for title, lines in (
+        ('versions', _versions(problems)),
+        ('devices', _devices()),
+        ('features', _features(problems)),
+        ('package', _package(problems)),
+    ):
         print(f'{title}\n' + '\n'.join(f'  {line}' for line in lines))
     print('problems\n' + '\n'.join(f'  {line}' for line in problems or ['none']))
     return int(bool(problems))
@@ -55,16 +67,21 @@ def _versions(problems: list) -> list:
     for name, (first, limit) in ranges.items():
         found = _installed(name)
         wanted = f'>= {first}' + (f', < {limit}' if limit else '')
-        lines.append(f'{name:10} {", ".join(f"{d} {v}" for d, v in found) or "missing":32} '
-                     f'(supported: {wanted})')
-        problems += [f'{distribution} {version} is not supported (expected {wanted})'
-                     for distribution, version in found
-                     if not _within(version, first, limit)]
+        lines.append(
+            f'{name:10} {", ".join(f"{d} {v}" for d, v in found) or "missing":32} '
+            f'(supported: {wanted})'
+        )
+        problems += [
+            f'{distribution} {version} is not supported (expected {wanted})'
+            for distribution, version in found
+            if not _within(version, first, limit)
+        ]
     for module, names in SAME_MODULE.items():
         found = [name for name in names if _version(name)]
         if len(found) > 1 and module != 'cv2':  # MMAction2 and mmcv require one each of OpenCV
-            problems.append(f'{" and ".join(found)} overwrite each other: uninstall them and '
-                            'install one')
+            problems.append(
+                f'{" and ".join(found)} overwrite each other: uninstall them and install one'
+            )
     own = runpy.run_path(str(PACKAGE / 'version.py'))['__version__']
     return [f'tmx_plugin {own}', f'platform   {platform.platform()}', *lines]
 
@@ -93,7 +110,7 @@ def _numbers(version: str) -> tuple:
     """(2, 13, 0) of '2.13.0+cpu' and of '2.13.0rc1'."""
     parts = []
     for part in version.split('+')[0].split('.'):
-        digits = part[:len(part) - len(part.lstrip('0123456789'))]
+        digits = part[: len(part) - len(part.lstrip('0123456789'))]
         if not digits:
             break
         parts.append(int(digits))
@@ -106,12 +123,20 @@ def _devices() -> list:
         import torch
     except Exception as error:  # a broken installation raises anything, of OSError too
         return [*lines, f'torch cannot be imported: {_sentence(error)}']
-    lines += [f'cuda:{index}     {torch.cuda.get_device_name(index)}'
-              for index in range(torch.cuda.device_count())]
+    lines += [
+        f'cuda:{index}     {torch.cuda.get_device_name(index)}'
+        for index in range(torch.cuda.device_count())
+    ]
     if not torch.cuda.is_available():
         build = torch.version.cuda or torch.version.hip
-        lines.append('cuda       ' + (f'none found (torch is built for {build})' if build
-                                      else 'none (torch is built for the CPU)'))
+        lines.append(
+            'cuda       '
+            + (
+                f'none found (torch is built for {build})'
+                if build
+                else 'none (torch is built for the CPU)'
+            )
+        )
     if torch.backends.mps.is_available():
         lines.append('mps        available')
     return lines
@@ -139,8 +164,11 @@ def _package(problems: list) -> list:
         return ['import tmx_plugin fails']
     import numpy
     import torch
-    return [f'import tmx_plugin works (torch {torch.__version__}, numpy {numpy.__version__}, '
-            f'{torch.get_num_threads()} threads)']
+
+    return [
+        f'import tmx_plugin works (torch {torch.__version__}, numpy {numpy.__version__}, '
+        f'{torch.get_num_threads()} threads)'
+    ]
 
 
 def _sentence(error: Exception) -> str:

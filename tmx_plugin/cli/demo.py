@@ -4,6 +4,7 @@
 Writes into FOLDER: data/synthetic, the checkpoints, predictions.json and a timeline. Steps that
 are complete are not repeated.
 """
+
 import argparse
 import shlex
 import shutil
@@ -20,11 +21,17 @@ ANNOTATIONS = Path('data/synthetic/annotations/synthetic.json')
 def parse_args(argv=None):
     """Arguments of the command."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder', nargs='?', default='tmx_demo',
-                        help='folder to work in; created if missing (default: tmx_demo)')
-    parser.add_argument('--epochs', type=int, metavar='N',
-                        help='train N epochs only (default: as the config says)')
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'folder',
+        nargs='?',
+        default='tmx_demo',
+        help='folder to work in; created if missing (default: tmx_demo)',
+    )
+    parser.add_argument(
+        '--epochs', type=int, metavar='N', help='train N epochs only (default: as the config says)'
+    )
     parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
     args = parser.parse_args(argv)
     if args.epochs is not None and args.epochs < 1:
@@ -61,17 +68,32 @@ def main(argv=None) -> int:
     if not done.is_file():
         shutil.rmtree(folder / work, ignore_errors=True)
         short = ['--cfg-options', f'train_cfg.max_epochs={args.epochs}'] if args.epochs else []
-        step(folder, 'train', CONFIG, '--work-dir', str(work), '--seed', '0',
-             *device, *short)
+        step(folder, 'train', CONFIG, '--work-dir', str(work), '--seed', '0', *device, *short)
         done.touch()
     checkpoint = Path((folder / work / 'last_checkpoint').read_text(encoding='utf-8'))
     predictions = work / 'predictions.json'
-    step(folder, 'test', CONFIG, str(work / checkpoint.name), '--work-dir', str(work),
-         *device, '--cfg-options', f'test_evaluator.out_file={predictions}',
-         'test_evaluator.classwise=True')
-    step(folder, 'timeline', str(predictions), str(ANNOTATIONS), '--out', str(work / 'timelines'),
-         '--videos', 'val_0000')
+    step(
+        folder,
+        'test',
+        CONFIG,
+        str(work / checkpoint.name),
+        '--work-dir',
+        str(work),
+        *device,
+        '--cfg-options',
+        f'test_evaluator.out_file={predictions}',
+        'test_evaluator.classwise=True',
+    )
+    step(
+        folder,
+        'timeline',
+        str(predictions),
+        str(ANNOTATIONS),
+        '--out',
+        str(work / 'timelines'),
+        '--videos',
+        'val_0000',
+    )
     print(f'\nPredictions: {folder / predictions}')
     print(f'Timeline:    {folder / work / "timelines" / "val_0000.png"}')
     return 0
-

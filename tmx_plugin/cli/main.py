@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the command line to the script that does it."""
+
 import difflib
 import importlib.util
 import runpy

@@ -11,6 +11,7 @@ The format is the ActivityNet style json, times in seconds::
 ``frame`` (number of frames) and ``fps`` are optional. Further keys are ignored, so files in the
 styles of ActivityNet, OpenTAD and ActionFormer (``label_id``, ``segment(frames)``) are read too.
 """
+
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +26,16 @@ from ..structures.annotations import (
 from ..utils.names import some
 from ..utils.text_files import is_finite, read_json, read_text
 
-__all__ = ['IGNORED_LABELS', 'VideoAnnotation', 'canonical_subset', 'match_subsets',
-           'read_annotations', 'read_class_list', 'resolve_classes', 'sorted_labels']
+__all__ = [
+    'IGNORED_LABELS',
+    'VideoAnnotation',
+    'canonical_subset',
+    'match_subsets',
+    'read_annotations',
+    'read_class_list',
+    'resolve_classes',
+    'sorted_labels',
+]
 
 
 def read_annotations(path, hint: str = '', facts=None) -> list:
@@ -46,8 +55,10 @@ def read_annotations(path, hint: str = '', facts=None) -> list:
         DataError: The file is no json or some value in it is missing, of a wrong type, not
             finite or out of range.
     """
-    return [_parse_video(path, name, _filled(entry, name, facts))
-            for name, entry in _read_database(path, hint).items()]
+    return [
+        _parse_video(path, name, _filled(entry, name, facts))
+        for name, entry in _read_database(path, hint).items()
+    ]
 
 
 def read_class_list(path, hint: str = '') -> tuple:
@@ -68,15 +79,18 @@ def read_class_list(path, hint: str = '') -> tuple:
     if not path.is_file():
         raise MissingFileError(
             f'{path}: class list not found (text, one name a line, in the order of the labels). '
-            f'{hint}'.rstrip())
+            f'{hint}'.rstrip()
+        )
     names = [line.strip() for line in read_text(path).rstrip().splitlines()]
     if not all(names):
-        raise DataError(f'{path}: expected one class name a line, found line '
-                        f'{names.index("") + 1} blank')
+        raise DataError(
+            f'{path}: expected one class name a line, found line {names.index("") + 1} blank'
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise DataError(f'{path}: expected each class once, found {some(map(repr, twice), 5)} more '
-                        'than once')
+        raise DataError(
+            f'{path}: expected each class once, found {some(map(repr, twice), 5)} more than once'
+        )
     return tuple(names)
 
 
@@ -112,10 +126,15 @@ def _read_database(path, hint: str) -> dict:
     except DataError as error:
         raise DataError(f'{error} ({_other_format(path)})') from error
     if not isinstance(content, dict) or not isinstance(content.get('database'), dict):
-        found = (f'keys {some(map(repr, content), 5)}' if isinstance(content, dict)
-                 else type(content).__name__)
-        raise DataError(f'{path}: expected an object with the object "database", found {found} '
-                        f'({_other_format(path)})')
+        found = (
+            f'keys {some(map(repr, content), 5)}'
+            if isinstance(content, dict)
+            else type(content).__name__
+        )
+        raise DataError(
+            f'{path}: expected an object with the object "database", found {found} '
+            f'({_other_format(path)})'
+        )
     if not content['database']:
         raise DataError(f'{path}: expected at least one video, found an empty "database"')
     return content['database']
@@ -123,16 +142,22 @@ def _read_database(path, hint: str) -> dict:
 
 def _filled(entry, name: str, facts):
     """A video's entry with what is known of it from elsewhere, where it has no duration."""
-    if facts is None or not isinstance(entry, dict) or entry.get('duration') is not None \
-            or name not in facts:
+    if (
+        facts is None
+        or not isinstance(entry, dict)
+        or entry.get('duration') is not None
+        or name not in facts
+    ):
         return entry
     return {**entry, **facts[name]}
 
 
 def _other_format(path) -> str:
     """What a file that is no annotation json may be, for a message."""
-    return ('an incomplete download? If it is of another format, convert it first: '
-            f'tools/data/convert_annotations.py auto {path} --out FILE')
+    return (
+        'an incomplete download? If it is of another format, convert it first: '
+        f'tools/data/convert_annotations.py auto {path} --out FILE'
+    )
 
 
 def _parse_video(path, name: str, entry) -> VideoAnnotation:
@@ -158,7 +183,8 @@ def _parse_video(path, name: str, entry) -> VideoAnnotation:
         num_frames=None if frame is None else int(frame),
         fps=None if fps is None else float(fps),
         segments_sec=np.array([x['segment'] for x in items], dtype=np.float64).reshape(-1, 2),
-        labels=tuple(x['label'] for x in items))
+        labels=tuple(x['label'] for x in items),
+    )
 
 
 def _checked_segments(items, fail) -> list:
@@ -169,8 +195,11 @@ def _checked_segments(items, fail) -> list:
         if not isinstance(item, dict) or not isinstance(item.get('label'), str):
             fail('annotations with a string as "label"', item)
         segment = item.get('segment')
-        if (not isinstance(segment, list) or len(segment) != 2
-                or not all(is_finite(x) and x >= 0 for x in segment)):
+        if (
+            not isinstance(segment, list)
+            or len(segment) != 2
+            or not all(is_finite(x) and x >= 0 for x in segment)
+        ):
             fail('a "segment" of two finite, non-negative times [start, end] in seconds', item)
     return items
 

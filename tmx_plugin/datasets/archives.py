@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unpack archives of features and annotations that others made."""
+
 import shutil
 import tarfile
 import zipfile
@@ -51,8 +52,10 @@ def unpack(source, folder) -> Path:
         for count, (name, size, open_member) in enumerate(members(source), 1):
             room -= size
             if count > MAX_MEMBERS or room < 0:
-                raise DataError(f'{source}: too large to unpack: more than {MAX_MEMBERS} files, or '
-                                f'more than the disk of {target} has room for')
+                raise DataError(
+                    f'{source}: too large to unpack: more than {MAX_MEMBERS} files, or '
+                    f'more than the disk of {target} has room for'
+                )
             with open_member() as member, atomic_write(target / _safe(name, source), 'wb') as file:
                 shutil.copyfileobj(member, file, 1 << 20)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, RuntimeError) as error:
@@ -64,8 +67,10 @@ def _safe(name: str, source: Path) -> PurePosixPath:
     """A member's path inside the folder it is unpacked to."""
     path = PurePosixPath(name.replace('\\', '/'))
     if path.is_absolute() or '..' in path.parts or any(':' in part for part in path.parts):
-        raise DataError(f'{source}: the member {name!r} would be written outside its folder; '
-                        'nothing more was unpacked')
+        raise DataError(
+            f'{source}: the member {name!r} would be written outside its folder; '
+            'nothing more was unpacked'
+        )
     return path
 
 
@@ -85,5 +90,8 @@ def _zip_members(source: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes
     with zipfile.ZipFile(source) as archive:
         for member in archive.infolist():
             if not member.is_dir() and _wanted(member.filename):
-                yield (member.filename, member.file_size,
-                       lambda member=member: archive.open(member))
+                yield (
+                    member.filename,
+                    member.file_size,
+                    lambda member=member: archive.open(member),
+                )

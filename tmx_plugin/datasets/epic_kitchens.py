@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """EPIC-Kitchens-100."""
+
 from typing import Optional
 
 from mmaction.registry import DATASETS
@@ -33,16 +34,27 @@ class EpicKitchens100Dataset(TALDataset):
     """
 
     METAINFO = dict(dataset_type='epic_kitchens_100')
-    HINT = ('Make data/epic_kitchens/annotations/{epic_verb.json,epic_noun.json,verb_classes.txt,'
-            'noun_classes.txt} from the official csv files with '
-            'tools/data/convert_annotations.py, and put the SlowFast features (32-frame clips '
-            'every 16 frames at 30 fps, 2304 channels, as published with ActionFormer) at '
-            'data/epic_kitchens/features/slowfast/VIDEO.npz.')
+    HINT = (
+        'Make data/epic_kitchens/annotations/{epic_verb.json,epic_noun.json,verb_classes.txt,'
+        'noun_classes.txt} from the official csv files with '
+        'tools/data/convert_annotations.py, and put the SlowFast features (32-frame clips '
+        'every 16 frames at 30 fps, 2304 channels, as published with ActionFormer) at '
+        'data/epic_kitchens/features/slowfast/VIDEO.npz.'
+    )
 
-    def __init__(self, *, target: str, ann_file: Optional[str] = None,
-                 class_file: Optional[str] = None, fps: float = 30, feature_stride: float = 16,
-                 offset_frames: float = 16, feature_suffix='.npz', filter_gt: bool = True,
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        *,
+        target: str,
+        ann_file: Optional[str] = None,
+        class_file: Optional[str] = None,
+        fps: float = 30,
+        feature_stride: float = 16,
+        offset_frames: float = 16,
+        feature_suffix='.npz',
+        filter_gt: bool = True,
+        **kwargs,
+    ) -> None:
         if target not in ('verb', 'noun'):
             raise ConfigError(f"target must be 'verb' or 'noun', not {target!r}")
         self.released_classes = f'epic_{target}'
@@ -54,4 +66,5 @@ class EpicKitchens100Dataset(TALDataset):
             offset_frames=offset_frames,
             feature_suffix=feature_suffix,
             filter_gt=filter_gt,
-            **kwargs)
+            **kwargs,
+        )

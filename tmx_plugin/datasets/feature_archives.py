@@ -4,6 +4,7 @@
 What a file announces is compared with its size before memory is taken, and the types of its values
 are told from a fixed list: no state of a NumPy type and no class comes from a file.
 """
+
 import math
 import os
 import pickletools
@@ -19,10 +20,14 @@ MAX_DECOMPRESSED = 1 << 30
 #: Most bytes of the part of a ``.pt`` file that describes its tensors.
 _MAX_PICKLE = 1 << 20
 _ALLOWED_GLOBALS = {
-    'collections OrderedDict', 'torch._utils _rebuild_tensor_v2',
+    'collections OrderedDict',
+    'torch._utils _rebuild_tensor_v2',
     'torch._utils _rebuild_parameter',
-    *(f'torch {kind}Storage' for kind in (
-        'Float', 'Double', 'Half', 'BFloat16', 'Byte', 'Char', 'Short', 'Int', 'Long'))}
+    *(
+        f'torch {kind}Storage'
+        for kind in ('Float', 'Double', 'Half', 'BFloat16', 'Byte', 'Char', 'Short', 'Int', 'Long')
+    ),
+}
 
 
 def is_number_type(dtype: np.dtype) -> bool:
@@ -71,7 +76,8 @@ def read_member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
     if member.file_size > MAX_DECOMPRESSED:
         raise ValueError(
             f'an array of {member.file_size / 2**30:.1f} GiB when decompressed, more than the '
-            f'limit of {MAX_DECOMPRESSED / 2**30:g} GiB; store it as .npy, which is not read whole')
+            f'limit of {MAX_DECOMPRESSED / 2**30:g} GiB; store it as .npy, which is not read whole'
+        )
     with archive.open(member) as file:
         shape, order, dtype = _read_header(file, member.file_size)
         data = file.read()  # to the end, where the checksum is compared
@@ -98,11 +104,14 @@ def read_tensors(path: Path):
         if len(set(names)) < len(names) or len(described) != 1:
             raise ValueError('an archive that torch did not write')
         if any(m.compress_type != zipfile.ZIP_STORED for m in members) or (
-                sum(m.file_size for m in members) > os.path.getsize(path)):
+            sum(m.file_size for m in members) > os.path.getsize(path)
+        ):
             raise ValueError('an archive with compressed or shared content')
         if described[0].file_size > _MAX_PICKLE:
-            raise ValueError(f'{described[0].file_size} bytes about its tensors, more than the '
-                             f'limit of {_MAX_PICKLE}')
+            raise ValueError(
+                f'{described[0].file_size} bytes about its tensors, more than the '
+                f'limit of {_MAX_PICKLE}'
+            )
         _check_globals(archive.read(described[0]))
     return torch.load(path, map_location='cpu', weights_only=True, mmap=True)
 
@@ -116,8 +125,11 @@ def tensor_to_array(tensor: torch.Tensor) -> np.ndarray:
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.device.type != 'cpu':
         raise ValueError(f'a tensor of layout {tensor.layout} on {tensor.device.type}')
     tensor = tensor.detach()
-    reach = tensor.storage_offset() + 1 + sum(
-        (size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
+    reach = (
+        tensor.storage_offset()
+        + 1
+        + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride()))
+    )
     values = tensor.untyped_storage().nbytes() // tensor.element_size()
     if any(stride < 0 for stride in tensor.stride()) or max(reach, tensor.numel()) > values:
         raise ValueError(f'a tensor {tuple(tensor.shape)} of {values} values')
@@ -136,9 +148,12 @@ def damaged_member(path: Path):
 def _check_globals(pickled: bytes) -> None:
     for opcode, argument, _ in pickletools.genops(pickled):
         if opcode.name in ('GLOBAL', 'INST', 'STACK_GLOBAL', 'EXT1', 'EXT2', 'EXT4') and (
-                argument not in _ALLOWED_GLOBALS):
-            raise ValueError(f'content that is no tensor ({str(argument).replace(" ", ".")}); '
-                             'nothing of it was run')
+            argument not in _ALLOWED_GLOBALS
+        ):
+            raise ValueError(
+                f'content that is no tensor ({str(argument).replace(" ", ".")}); '
+                'nothing of it was run'
+            )
 
 
 def _read_header(file, size: int) -> tuple:
@@ -152,8 +167,10 @@ def _read_header(file, size: int) -> tuple:
     header = file.tell() - start
     announced = math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or announced != size - header:
-        raise ValueError(f'{size - header} bytes of values, where the header announces {announced} '
-                         f'for shape {shape} of {dtype}')
+        raise ValueError(
+            f'{size - header} bytes of values, where the header announces {announced} '
+            f'for shape {shape} of {dtype}'
+        )
     return shape, 'F' if fortran_order else 'C', dtype
 
 

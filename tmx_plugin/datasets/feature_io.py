@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading of feature files: one (T, C) array of numbers a file, never any code."""
+
 import zipfile
 from pathlib import Path
 from typing import Optional
@@ -47,10 +48,15 @@ def read_features(path, layout: str = 'tc', video: Optional[str] = None) -> np.n
     array = _call(_READERS, path, layout, video)
     numeric = isinstance(array, np.ndarray) and is_number_type(array.dtype)
     if not numeric or array.ndim != 2 or 0 in array.shape:
-        found = (f'shape {array.shape} of {array.dtype}' if isinstance(array, np.ndarray)
-                 else type(array).__name__)
-        raise DataError(f'{where}: expected a matrix of numbers, {layout[0].upper()} x '
-                        f'{layout[1].upper()}, found {found}')
+        found = (
+            f'shape {array.shape} of {array.dtype}'
+            if isinstance(array, np.ndarray)
+            else type(array).__name__
+        )
+        raise DataError(
+            f'{where}: expected a matrix of numbers, {layout[0].upper()} x '
+            f'{layout[1].upper()}, found {found}'
+        )
     return array if layout == 'tc' else array.T
 
 
@@ -67,8 +73,10 @@ def peek_shape(path, layout: str = 'tc', video: Optional[str] = None) -> tuple:
         return read_features(path, layout, video).shape
     shape = tuple(_call(_PEEKERS, path, layout, video))
     if len(shape) != 2 or 0 in shape:
-        raise DataError(f'{_where(path, video)}: expected a matrix of numbers, {layout[0].upper()} '
-                        f'x {layout[1].upper()}, found shape {shape}')
+        raise DataError(
+            f'{_where(path, video)}: expected a matrix of numbers, {layout[0].upper()} '
+            f'x {layout[1].upper()}, found shape {shape}'
+        )
     return shape if layout == 'tc' else shape[::-1]
 
 
@@ -95,16 +103,27 @@ def _call(readers: dict, path, layout: str, video: Optional[str]):
     if layout not in ('tc', 'ct'):
         raise ConfigError(f"layout must be 'tc' (time first) or 'ct', not {layout!r}")
     if path.suffix in PICKLE_SUFFIXES:
-        raise DataError(f'{where}: a pickle file can run code and is not read; if you trust its '
-                        'source, convert it: tools/convert/pickle_features.py --trust-pickle '
-                        f'{path}')
+        raise DataError(
+            f'{where}: a pickle file can run code and is not read; if you trust its '
+            'source, convert it: tools/convert/pickle_features.py --trust-pickle '
+            f'{path}'
+        )
     if path.suffix not in _READERS:
-        raise DataError(f'{where}: expected a feature file ending in one of '
-                        f'{", ".join(_READERS)}, found {path.suffix!r}')
+        raise DataError(
+            f'{where}: expected a feature file ending in one of '
+            f'{", ".join(_READERS)}, found {path.suffix!r}'
+        )
     if not path.is_file():
-        raise MissingFileError(f'{where}: feature file not found'
-                                + (' (it is a folder)' if path.is_dir() else
-                                   ' (it is no regular file)' if path.exists() else ''))
+        raise MissingFileError(
+            f'{where}: feature file not found'
+            + (
+                ' (it is a folder)'
+                if path.is_dir()
+                else ' (it is no regular file)'
+                if path.exists()
+                else ''
+            )
+        )
     try:
         return readers[path.suffix](path)
     except MissingPackageError:
@@ -113,8 +132,10 @@ def _call(readers: dict, path, layout: str, video: Optional[str]):
         raise DataError(f'{where}: {error}') from error
     except Exception as error:  # damage makes zlib, tokenize and pickle raise all kinds of errors
         reason = str(error).split('\n')[0][:300]
-        raise DataError(f'{where}: expected a whole {path.suffix} file of numbers, found: '
-                        f'{reason or type(error).__name__}') from error
+        raise DataError(
+            f'{where}: expected a whole {path.suffix} file of numbers, found: '
+            f'{reason or type(error).__name__}'
+        ) from error
 
 
 def _read_npz(path: Path, read_one=read_member) -> np.ndarray:
@@ -138,8 +159,9 @@ def _read_csv(path: Path) -> np.ndarray:
         if not first:
             raise ValueError('an empty file')
         file.seek(0)
-        return np.loadtxt(file, dtype=np.float32, delimiter=',', ndmin=2,
-                          skiprows=int(not _is_numeric(first)))
+        return np.loadtxt(
+            file, dtype=np.float32, delimiter=',', ndmin=2, skiprows=int(not _is_numeric(first))
+        )
 
 
 def _peek_csv(path: Path) -> tuple:
@@ -165,10 +187,15 @@ def _with_dataset(path: Path, action):
         import h5py
     except ModuleNotFoundError as error:
         raise MissingPackageError(
-            f'{path}: reading .h5 features needs h5py: pip install "tmx_plugin[h5]"') from error
+            f'{path}: reading .h5 features needs h5py: pip install "tmx_plugin[h5]"'
+        ) from error
     with h5py.File(path, 'r') as file:
-        names = [name for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)
-                 and isinstance(file[name], h5py.Dataset)]
+        names = [
+            name
+            for name in file
+            if isinstance(file.get(name, getlink=True), h5py.HardLink)
+            and isinstance(file[name], h5py.Dataset)
+        ]
         dataset = file[_only_key(names)]
         if dataset.is_virtual or dataset.external:
             raise ValueError('values that lie in other files')
@@ -180,8 +207,15 @@ def _with_dataset(path: Path, action):
         return action(dataset)
 
 
-_READERS = {'.npy': read_npy, '.npz': _read_npz, '.pt': _read_torch, '.pth': _read_torch,
-            '.csv': _read_csv, '.h5': _read_h5, '.hdf5': _read_h5}
+_READERS = {
+    '.npy': read_npy,
+    '.npz': _read_npz,
+    '.pt': _read_torch,
+    '.pth': _read_torch,
+    '.csv': _read_csv,
+    '.h5': _read_h5,
+    '.hdf5': _read_h5,
+}
 _PEEKERS = {'.npz': _peek_npz, '.csv': _peek_csv, '.h5': _peek_h5, '.hdf5': _peek_h5}
 #: Endings of the files that :func:`read_features` reads.
 FEATURE_SUFFIXES = tuple(_READERS)
@@ -192,8 +226,9 @@ def _only_key(keys) -> str:
     if ARRAY_KEY in keys:
         return ARRAY_KEY
     if len(keys) != 1:
-        raise AmbiguousArrayError(f'expected one array or one named {ARRAY_KEY!r}, found '
-                                  f'{len(keys)}: {keys[:5]}')
+        raise AmbiguousArrayError(
+            f'expected one array or one named {ARRAY_KEY!r}, found {len(keys)}: {keys[:5]}'
+        )
     return keys[0]
 
 

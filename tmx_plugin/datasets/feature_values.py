@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values of features that no network can use: NaN, infinity, and what overflows when squared."""
+
 import logging
 import zipfile
 from pathlib import Path
@@ -56,7 +57,7 @@ def find_bad_values(array: np.ndarray) -> Optional[BadValues]:
     stored = array.T if turned else array  # read in the order in which it lies in memory
     step, count, first = max(_CHUNK // max(stored.shape[1], 1), 1), 0, None
     for start in range(0, len(stored), step):
-        part = stored[start:start + step]
+        part = stored[start : start + step]
         if _all_finite(part):
             continue
         bad = ~_is_finite(part)
@@ -76,7 +77,7 @@ def _is_finite(array: np.ndarray) -> np.ndarray:
 def _all_finite(part: np.ndarray) -> bool:
     if part.dtype.itemsize == 2:  # float16: far faster as bits, whose exponent is all ones
         bits = np.ascontiguousarray(part).view(part.dtype.str.replace('f', 'u'))
-        return bool((bits & 0x7fff).max() < 0x7c00)
+        return bool((bits & 0x7FFF).max() < 0x7C00)
     return bool(part.min() > -LIMIT and part.max() < LIMIT)  # False with NaN
 
 
@@ -93,12 +94,14 @@ class ValueCheck:
 
     def __init__(self, features: str = 'raise', count: int = 0) -> None:
         import torch
+
         self.features = features
         # In shared memory, so that a file that one worker process has checked is known to all.
         self.state = torch.zeros(count, dtype=torch.uint8).share_memory_()
 
-    def __call__(self, array: np.ndarray, path, video: str, number: Optional[int] = None
-                 ) -> np.ndarray:
+    def __call__(
+        self, array: np.ndarray, path, video: str, number: Optional[int] = None
+    ) -> np.ndarray:
         """The array itself, or a copy with zeros.
 
         Args:
@@ -117,9 +120,11 @@ class ValueCheck:
             self.state[number] = _GOOD if bad is None else _BAD
         if bad is None:
             return array
-        message = (f'{path}: video {video!r}: expected finite values below {LIMIT:g}, found '
-                   f'{bad.count} of {array.size} that are not, the first is {bad.value:g} at time '
-                   f'step {bad.row}, channel {bad.channel}')
+        message = (
+            f'{path}: video {video!r}: expected finite values below {LIMIT:g}, found '
+            f'{bad.count} of {array.size} that are not, the first is {bad.value:g} at time '
+            f'step {bad.row}, channel {bad.channel}'
+        )
         if self.features == 'raise':
             raise DataError(f"{message} (features='zero' of the data set takes 0 instead)")
         if known == _UNCHECKED:
@@ -133,5 +138,7 @@ def _check_sum(path, video: str) -> None:
         return
     member = damaged_member(path)
     if member is not None:
-        raise DataError(f'{path}: video {video!r}: expected the content that was written, found a '
-                        f'checksum that does not fit {member!r}: the file is damaged')
+        raise DataError(
+            f'{path}: video {video!r}: expected the content that was written, found a '
+            f'checksum that does not fit {member!r}: the file is damaged'
+        )

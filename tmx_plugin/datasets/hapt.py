@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """HAPT: human activities and postural transitions from a phone's inertial sensors."""
+
 from mmaction.registry import DATASETS
 
 from .tal_dataset import TALDataset
@@ -25,11 +26,15 @@ class HAPTDataset(TALDataset):
     """
 
     METAINFO = dict(dataset_type='hapt')
-    HINT = ('Download "Smartphone-Based Recognition of Human Activities and Postural Transitions" '
-            '(UCI Machine Learning Repository, data set 341) and run '
-            'python tools/data/prepare_hapt.py THE_ZIP data/hapt.')
+    HINT = (
+        'Download "Smartphone-Based Recognition of Human Activities and Postural Transitions" '
+        '(UCI Machine Learning Repository, data set 341) and run '
+        'python tools/data/prepare_hapt.py THE_ZIP data/hapt.'
+    )
 
-    def __init__(self, *, fps: float = 50, feature_stride: float = 25, offset_frames: float = 25,
-                 **kwargs) -> None:
-        super().__init__(fps=fps, feature_stride=feature_stride, offset_frames=offset_frames,
-                         **kwargs)
+    def __init__(
+        self, *, fps: float = 50, feature_stride: float = 25, offset_frames: float = 25, **kwargs
+    ) -> None:
+        super().__init__(
+            fps=fps, feature_stride=feature_stride, offset_frames=offset_frames, **kwargs
+        )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one inspection of a data set: training raises its first error, the checker lists all."""
+
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -84,17 +85,25 @@ def inspect(dataset, *, values: bool = False, progress=iter) -> Inspection:
     _find_features(dataset, found)
     if not found.data_list:
         if not any(finding.level == 'error' for finding in found.findings):
-            found.add('error', 'subsets', f'no video of subset {either(dataset.subset)} is left '
-                      'after the block list and missing features')
+            found.add(
+                'error',
+                'subsets',
+                f'no video of subset {either(dataset.subset)} is left '
+                'after the block list and missing features',
+            )
         return found
     _check_features(dataset, found, values, progress)
     found.findings += segment_findings(found.data_list)
-    found.findings += class_findings(found.data_list, found.classes,
-                                     'test' if dataset.test_mode else 'train')
-    if not dataset.test_mode and not any(
-            len(dataset.trains_on(info)) for info in found.data_list):
-        found.add('error', 'segments', f'none of the {len(found.data_list)} videos of subset '
-                  f'{either(dataset.subset)} has a segment to train on')
+    found.findings += class_findings(
+        found.data_list, found.classes, 'test' if dataset.test_mode else 'train'
+    )
+    if not dataset.test_mode and not any(len(dataset.trains_on(info)) for info in found.data_list):
+        found.add(
+            'error',
+            'segments',
+            f'none of the {len(found.data_list)} videos of subset '
+            f'{either(dataset.subset)} has a segment to train on',
+        )
     return found
 
 
@@ -102,17 +111,26 @@ def _find_classes(dataset, found: Inspection) -> None:
     used = sorted_labels(found.videos)
     classes, source = (), ''
     with found.noting('classes'):
-        classes, source = resolve_classes(dataset.metainfo.get('classes'), dataset.class_file,
-                                          dataset.HINT)
+        classes, source = resolve_classes(
+            dataset.metainfo.get('classes'), dataset.class_file, dataset.HINT
+        )
     known = {*(classes or used), *IGNORED_LABELS}
-    unknown = [(label, video.video_id) for video in found.videos for label in video.labels
-               if label not in known]
+    unknown = [
+        (label, video.video_id)
+        for video in found.videos
+        for label in video.labels
+        if label not in known
+    ]
     if unknown:
         counts = Counter(label for label, _ in unknown)
-        found.add('error', 'classes', f'video {unknown[0][1]!r}: expected one of the '
-                  f'{len(classes)} labels of {source}, found ' + some(
-                      [f'{label!r} ({count} segments)' for label, count in counts.items()], 10),
-                  counts)
+        found.add(
+            'error',
+            'classes',
+            f'video {unknown[0][1]!r}: expected one of the '
+            f'{len(classes)} labels of {source}, found '
+            + some([f'{label!r} ({count} segments)' for label, count in counts.items()], 10),
+            counts,
+        )
     # Go on with every label, so that the other checks see all segments.
     found.classes = (*(classes or used), *dict.fromkeys(label for label, _ in unknown))
 
@@ -121,8 +139,12 @@ def _find_videos(dataset, found: Inspection) -> None:
     available = {video.subset for video in found.videos}
     wanted, blocked = dataset.match_subset(available), set()
     if not wanted:
-        found.add('error', 'subsets', f'expected videos of subset {either(dataset.subset)}, found '
-                  f'only {either(sorted(available))}')
+        found.add(
+            'error',
+            'subsets',
+            f'expected videos of subset {either(dataset.subset)}, found '
+            f'only {either(sorted(available))}',
+        )
     with found.noting('block list'):
         blocked = dataset.read_block_list()
     errors = []
@@ -144,17 +166,30 @@ def _find_features(dataset, found: Inspection) -> None:
                 found.missing[info['video_id']] = path
     if not found.missing:
         return
-    absent = (f'the features of {len(found.missing)} of {len(found.data_list)} videos of subset '
-              f'{either(dataset.subset)} are not there')
+    absent = (
+        f'the features of {len(found.missing)} of {len(found.data_list)} videos of subset '
+        f'{either(dataset.subset)} are not there'
+    )
     if dataset.missing == 'error':
         files = some([f'{path} (video {name!r})' for name, path in found.missing.items()])
-        text = (f'{absent}: {files}. {name_hint(found.missing)}{dataset.HINT} '
-                "Or set missing='skip' to go on without these videos.")
-        found.add('error', 'missing', text, found.missing.values(),
-                  MissingFileError(f'{dataset.ann_file}: {text}'))
+        text = (
+            f'{absent}: {files}. {name_hint(found.missing)}{dataset.HINT} '
+            "Or set missing='skip' to go on without these videos."
+        )
+        found.add(
+            'error',
+            'missing',
+            text,
+            found.missing.values(),
+            MissingFileError(f'{dataset.ann_file}: {text}'),
+        )
     else:
-        found.add('warning', 'missing', f'{absent}; going on without {", ".join(found.missing)}',
-                  found.missing.values())
+        found.add(
+            'warning',
+            'missing',
+            f'{absent}; going on without {", ".join(found.missing)}',
+            found.missing.values(),
+        )
         found.data_list = found.readable
 
 
@@ -174,8 +209,9 @@ def name_hint(absent: dict) -> str:
     for name in sorted(names, key=len):
         before, found, after = name.partition(base)
         if found and Path(name).suffix in FEATURE_SUFFIXES:
-            return f'{folder / name} exists: try feature_prefix={before!r}, ' \
-                f'feature_suffix={after!r}. '
+            return (
+                f'{folder / name} exists: try feature_prefix={before!r}, feature_suffix={after!r}. '
+            )
     return ''
 
 
@@ -183,18 +219,27 @@ def _check_features(dataset, found: Inspection, values: bool, progress) -> None:
     conflicts = []
     for info in found.readable:
         with found.noting('side files'):
-            conflicts += side_file_conflicts(info, feature_stride=dataset.feature_stride,
-                                             offset_frames=dataset.offset_frames)
+            conflicts += side_file_conflicts(
+                info, feature_stride=dataset.feature_stride, offset_frames=dataset.offset_frames
+            )
     if conflicts:
         more = f' (and {len(conflicts) - 1} more of this kind)' if len(conflicts) > 1 else ''
         found.add('error', 'side files', conflicts[0] + more, conflicts)
     facts = found.facts = read_all(
-        found.readable, layout=dataset.layout, values=values, progress=progress,
-        sample_stride=dataset.sample_stride)
+        found.readable,
+        layout=dataset.layout,
+        values=values,
+        progress=progress,
+        sample_stride=dataset.sample_stride,
+    )
     found.findings += feature_findings(facts, channels=dataset.channels, layout=dataset.layout)
     found.findings += length_findings(
-        found.readable, facts.lengths, widths=facts.widths, sample_stride=dataset.sample_stride,
-        layout=dataset.layout)
+        found.readable,
+        facts.lengths,
+        widths=facts.widths,
+        sample_stride=dataset.sample_stride,
+        layout=dataset.layout,
+    )
     found.findings += stream_findings(facts.file_lengths)
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From published archives to the folders that the configs read."""
+
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -56,16 +57,36 @@ class DataSetLayout:
 
 #: Data sets of the ``database`` family, as ActionFormer and OpenTAD publish them.
 LOCALIZATION = {
-    'thumos14': DataSetLayout('data/thumos14', 'features/i3d', (
-        AnnotationTarget('thumos_i3d', 'thumos14.json', 'classes.txt', 'thumos14', 20), )),
-    'multithumos': DataSetLayout('data/multithumos', 'features/i3d', (
-        AnnotationTarget('multithumos_i3d', 'multithumos.json', 'classes.txt', 'multithumos',
-                         65), )),
-    'epic_kitchens': DataSetLayout('data/epic_kitchens', 'features/slowfast', (
-        AnnotationTarget('epic_kitchens_slowfast_verb', 'epic_verb.json', 'verb_classes.txt',
-                         'epic_verb', 97),
-        AnnotationTarget('epic_kitchens_slowfast_noun', 'epic_noun.json', 'noun_classes.txt',
-                         'epic_noun', 293))),
+    'thumos14': DataSetLayout(
+        'data/thumos14',
+        'features/i3d',
+        (AnnotationTarget('thumos_i3d', 'thumos14.json', 'classes.txt', 'thumos14', 20),),
+    ),
+    'multithumos': DataSetLayout(
+        'data/multithumos',
+        'features/i3d',
+        (
+            AnnotationTarget(
+                'multithumos_i3d', 'multithumos.json', 'classes.txt', 'multithumos', 65
+            ),
+        ),
+    ),
+    'epic_kitchens': DataSetLayout(
+        'data/epic_kitchens',
+        'features/slowfast',
+        (
+            AnnotationTarget(
+                'epic_kitchens_slowfast_verb', 'epic_verb.json', 'verb_classes.txt', 'epic_verb', 97
+            ),
+            AnnotationTarget(
+                'epic_kitchens_slowfast_noun',
+                'epic_noun.json',
+                'noun_classes.txt',
+                'epic_noun',
+                293,
+            ),
+        ),
+    ),
 }
 #: Data sets in the layout of MS-TCN: config, folder, labels and features a second.
 SEGMENTATION = {
@@ -119,14 +140,18 @@ def _unpack_all(sources, root: Path) -> list[Path]:
 
 def _files(places: Sequence[Path], pattern: str) -> list[Path]:
     """Files below folders, or among single files, by name."""
-    found = [path for place in places
-             for path in (sorted(place.rglob(pattern)) if place.is_dir() else [place])]
+    found = [
+        path
+        for place in places
+        for path in (sorted(place.rglob(pattern)) if place.is_dir() else [place])
+    ]
     return [path for path in found if path.is_file() and path.match(pattern)]
 
 
 def _prepare_localization(prepared: Prepared, places, name: str, layout: DataSetLayout) -> None:
-    annotations = {path: labels for path in _files(places, '*.json')
-                   if (labels := _labels_of(path))}
+    annotations = {
+        path: labels for path in _files(places, '*.json') if (labels := _labels_of(path))
+    }
     lists = {path: read_class_list(path) for path in _files(places, '*category_idx*.txt')}
     videos: set[str] = set()
     for target in layout.targets:
@@ -134,17 +159,24 @@ def _prepare_localization(prepared: Prepared, places, name: str, layout: DataSet
         if path is None:
             continue
         document = read_database_json([path], on_reversed='keep', order_by_id=True)
-        document.classes = list(_class_order(target, annotations[path], lists, document.classes,
-                                             path))
+        document.classes = list(
+            _class_order(target, annotations[path], lists, document.classes, path)
+        )
         folder = prepared.root / 'annotations'
-        write_document(document, folder / target.json, classes_path=folder / target.class_list,
-                       version=f'{name}, from {path.name}')
+        write_document(
+            document,
+            folder / target.json,
+            classes_path=folder / target.class_list,
+            version=f'{name}, from {path.name}',
+        )
         prepared.configs.append(target.config)
         prepared.notes.append(f'{folder / target.json}: {len(document.database)} videos of {path}')
         videos |= set(document.database)
     if not videos:
-        raise DataError(f'{", ".join(map(str, places))}: expected an annotation json of {name} '
-                        f'("database" with its classes), found {len(annotations)} of other classes')
+        raise DataError(
+            f'{", ".join(map(str, places))}: expected an annotation json of {name} '
+            f'("database" with its classes), found {len(annotations)} of other classes'
+        )
     _link(_feature_folder(places, videos), prepared.root / layout.features, prepared)
 
 
@@ -155,12 +187,16 @@ def _annotation_file(annotations: dict[Path, set], target: AnnotationTarget) -> 
         kind = target.released.rpartition('_')[2]
         chosen = [path for path in annotations if path.stem.endswith(kind)]
     # Of several the one with most labels: lists of 20 classes are among those of 65, too.
-    return max(chosen, key=lambda path: (len(annotations[path]), path.stat().st_size),
-               default=None)
+    return max(chosen, key=lambda path: (len(annotations[path]), path.stat().st_size), default=None)
 
 
-def _class_order(target: AnnotationTarget, labels: set, lists: dict[Path, tuple],
-                 by_id: Sequence[str], path: Path) -> Sequence[str]:
+def _class_order(
+    target: AnnotationTarget,
+    labels: set,
+    lists: dict[Path, tuple],
+    by_id: Sequence[str],
+    path: Path,
+) -> Sequence[str]:
     """Classes in the order of training: a list beside the annotations, ours, or ``label_id``.
 
     Raises:
@@ -169,9 +205,11 @@ def _class_order(target: AnnotationTarget, labels: set, lists: dict[Path, tuple]
     for classes in (*lists.values(), target.classes, by_id):
         if labels <= set(classes) and len(classes) == target.count:
             return classes
-    raise DataError(f'{path}: expected labels among the {target.count} classes of '
-                    f'{target.released}, found {sorted(labels - set(target.classes))[:3]} and no '
-                    'list category_idx*.txt that has them')
+    raise DataError(
+        f'{path}: expected labels among the {target.count} classes of '
+        f'{target.released}, found {sorted(labels - set(target.classes))[:3]} and no '
+        'list category_idx*.txt that has them'
+    )
 
 
 def _labels_of(path: Path) -> Optional[set]:
@@ -182,9 +220,13 @@ def _labels_of(path: Path) -> Optional[set]:
     database = content.get('database') if isinstance(content, dict) else None
     if not isinstance(database, dict):
         return None
-    return {item.get('label', '').strip() for video in database.values()
-            if isinstance(video, dict) for item in video.get('annotations') or []
-            if isinstance(item, dict)} - set(IGNORED_LABELS)
+    return {
+        item.get('label', '').strip()
+        for video in database.values()
+        if isinstance(video, dict)
+        for item in video.get('annotations') or []
+        if isinstance(item, dict)
+    } - set(IGNORED_LABELS)
 
 
 def _feature_folder(places, videos: set[str]) -> Path:
@@ -200,11 +242,15 @@ def _feature_folder(places, videos: set[str]) -> Path:
     most = max(counts.values(), default=0)
     best = [folder for folder, count in counts.items() if count == most]
     if not most:
-        raise DataError(f'{", ".join(map(str, places))}: expected features VIDEO.npy or .npz of '
-                        f'the {len(videos)} annotated videos, such as {min(videos)}, found none')
+        raise DataError(
+            f'{", ".join(map(str, places))}: expected features VIDEO.npy or .npz of '
+            f'the {len(videos)} annotated videos, such as {min(videos)}, found none'
+        )
     if len(best) > 1:
-        raise DataError(f'{", ".join(map(str, best))}: hold features of {most} videos each; give '
-                        'the one that is wanted')
+        raise DataError(
+            f'{", ".join(map(str, best))}: hold features of {most} videos each; give '
+            'the one that is wanted'
+        )
     return best[0]
 
 
@@ -225,21 +271,33 @@ def _link(folder: Path, link: Path, prepared: Prepared) -> None:
 def _prepare_segmentation(prepared: Prepared, places, fps: float) -> None:
     mapping = next(iter(_files(places, 'mapping.txt')), None)
     home = mapping.parent if mapping else None
-    missing = [part for part in ('groundTruth', 'features', 'splits')
-               if home is None or not (home / part).is_dir()]
+    missing = [
+        part
+        for part in ('groundTruth', 'features', 'splits')
+        if home is None or not (home / part).is_dir()
+    ]
     if home is None or missing:
-        raise DataError(f'{", ".join(map(str, places))}: expected mapping.txt beside groundTruth/, '
-                        f'features/ and splits/, found no {missing[0] if home else "mapping.txt"}')
+        raise DataError(
+            f'{", ".join(map(str, places))}: expected mapping.txt beside groundTruth/, '
+            f'features/ and splits/, found no {missing[0] if home else "mapping.txt"}'
+        )
     bundles = sorted((home / 'splits').glob('test.split*.bundle'))
     if not bundles:
-        raise DataError(f'{home / "splits"}: expected test.split1.bundle and further ones, found '
-                        'none')
+        raise DataError(
+            f'{home / "splits"}: expected test.split1.bundle and further ones, found none'
+        )
     folder = prepared.root / 'annotations'
     for number, bundle in enumerate(bundles, 1):
-        document = read_frames_txt([home / 'groundTruth'], fps=fps, mapping=mapping,
-                                   split=partial(listed_split, path=bundle))
+        document = read_frames_txt(
+            [home / 'groundTruth'],
+            fps=fps,
+            mapping=mapping,
+            split=partial(listed_split, path=bundle),
+        )
         path = folder / f'split_{number}.json'
         write_document(document, path, version=f'{home.name}, {bundle.name}')
-        prepared.notes.append(f'{path}: ' + ', '.join(
-            f'{videos} {subset}' for subset, (videos, _) in document.counts().items()))
+        prepared.notes.append(
+            f'{path}: '
+            + ', '.join(f'{videos} {subset}' for subset, (videos, _) in document.counts().items())
+        )
     _link(home / 'features', prepared.root / 'features', prepared)

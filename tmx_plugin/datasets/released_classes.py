@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Class names of the released models, in the order they were trained with."""
+
 from pathlib import Path
 
 from ..structures.epic import NOUNS_WITHOUT_INSTANCE
@@ -25,6 +26,7 @@ def released_classes(name: str, count: int) -> tuple[str, ...]:
     """
     classes = read_class_list(_FOLDER / f'{name}.txt')
     if name == 'epic_noun' and count == len(classes) - len(NOUNS_WITHOUT_INSTANCE):
-        return tuple(noun for number, noun in enumerate(classes)
-                     if number not in NOUNS_WITHOUT_INSTANCE)
+        return tuple(
+            noun for number, noun in enumerate(classes) if number not in NOUNS_WITHOUT_INSTANCE
+        )
     return classes if len(classes) == count else ()

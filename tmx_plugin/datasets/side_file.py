@@ -5,6 +5,7 @@ An object with, where known, ``fps``, ``frames`` and ``duration`` (seconds) of t
 read, ``stride`` and ``clip_len`` (frames), ``length`` T and ``channels`` C; other keys are for the
 record. Feature extraction writes it; data sets, inference and the converter of annotations read it.
 """
+
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -54,8 +55,9 @@ def read_side_file(path) -> Optional[dict]:
     return content
 
 
-def side_file_conflicts(info: Mapping, *, feature_stride: float, offset_frames: float
-                        ) -> Iterator[str]:
+def side_file_conflicts(
+    info: Mapping, *, feature_stride: float, offset_frames: float
+) -> Iterator[str]:
     """Where the side files of a video contradict the configuration, a sentence each.
 
     Args:
@@ -69,14 +71,17 @@ def side_file_conflicts(info: Mapping, *, feature_stride: float, offset_frames: 
     for path in info['feature_paths']:
         content = read_side_file(path) or {}
         for key, name, value, tolerance in (
-                ('stride', 'feature_stride', feature_stride, 0),
-                ('clip_len', '2 x offset_frames', 2 * offset_frames, 0),
-                ('fps', 'fps', info['fps'], FPS_TOLERANCE)):
+            ('stride', 'feature_stride', feature_stride, 0),
+            ('clip_len', '2 x offset_frames', 2 * offset_frames, 0),
+            ('fps', 'fps', info['fps'], FPS_TOLERANCE),
+        ):
             found = content.get(key)
             if found is not None and abs(found - value) > tolerance * value:
-                yield (f'{side_file_of(path)}: video {info["video_id"]!r}: the features were '
-                       f'extracted with {key} {found}, expected {name} {value:g} of the '
-                       'configuration')
+                yield (
+                    f'{side_file_of(path)}: video {info["video_id"]!r}: the features were '
+                    f'extracted with {key} {found}, expected {name} {value:g} of the '
+                    'configuration'
+                )
 
 
 def check_side_files(info: Mapping, *, feature_stride: float, offset_frames: float) -> None:
@@ -85,6 +90,7 @@ def check_side_files(info: Mapping, *, feature_stride: float, offset_frames: flo
     Raises:
         DataError: A side file contradicts the configuration, or is not as it should be.
     """
-    for text in side_file_conflicts(info, feature_stride=feature_stride,
-                                    offset_frames=offset_frames):
+    for text in side_file_conflicts(
+        info, feature_stride=feature_stride, offset_frames=offset_frames
+    ):
         raise DataError(text)

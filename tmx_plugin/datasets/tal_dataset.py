@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Temporal action localization on pre-computed features."""
+
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,46 +79,56 @@ class TALDataset(BaseDataset):
     #: Name among :mod:`.released_classes` of the classes that released models know.
     released_classes = ''
     #: What to download or run, and where to put it; part of the message when files are missing.
-    HINT = ('tools/data/convert_annotations.py makes it from other formats; '
-            'tools/data/make_synthetic.py data/synthetic writes a small data set to try.')
+    HINT = (
+        'tools/data/convert_annotations.py makes it from other formats; '
+        'tools/data/make_synthetic.py data/synthetic writes a small data set to try.'
+    )
 
-    def __init__(self,
-                 *,
-                 ann_file: str,
-                 subset: Union[str, Sequence[str]],
-                 feature_stride: float,
-                 offset_frames: float = 0,
-                 fps: Optional[float] = None,
-                 class_file: Optional[str] = None,
-                 data_prefix: Optional[dict] = None,
-                 feature_prefix: Union[str, dict] = '',
-                 feature_suffix: Union[str, dict] = '.npy',
-                 layout: str = 'tc',
-                 channels: Optional[Sequence[int]] = None,
-                 sample_stride: int = 1,
-                 block_list: Union[str, Sequence[str]] = (),
-                 missing: str = 'error',
-                 filter_gt: bool = False,
-                 features: str = 'raise',
-                 cache: str = 'none',
-                 pipeline: Sequence = (),
-                 **kwargs) -> None:
+    def __init__(
+        self,
+        *,
+        ann_file: str,
+        subset: Union[str, Sequence[str]],
+        feature_stride: float,
+        offset_frames: float = 0,
+        fps: Optional[float] = None,
+        class_file: Optional[str] = None,
+        data_prefix: Optional[dict] = None,
+        feature_prefix: Union[str, dict] = '',
+        feature_suffix: Union[str, dict] = '.npy',
+        layout: str = 'tc',
+        channels: Optional[Sequence[int]] = None,
+        sample_stride: int = 1,
+        block_list: Union[str, Sequence[str]] = (),
+        missing: str = 'error',
+        filter_gt: bool = False,
+        features: str = 'raise',
+        cache: str = 'none',
+        pipeline: Sequence = (),
+        **kwargs,
+    ) -> None:
         _check_choice('layout', layout, ('tc', 'ct'))
         _check_choice('missing', missing, ('error', 'skip'))
         _check_choice('cache', cache, ('none', 'ram'))
         _check_choice('features', features, CHOICES)
-        for name, value in dict(feature_stride=feature_stride, sample_stride=sample_stride,
-                                fps=1 if fps is None else fps).items():
+        for name, value in dict(
+            feature_stride=feature_stride,
+            sample_stride=sample_stride,
+            fps=1 if fps is None else fps,
+        ).items():
             if not 0 < value < float('inf'):
                 raise ConfigError(f'{name} must be positive, not {value!r}')
         if channels is not None and len(channels) != 2:
             raise ConfigError(f'channels must be two numbers LOW, HIGH, not {channels!r}')
-        for name, value in dict(feature_prefix=feature_prefix,
-                                feature_suffix=feature_suffix).items():
+        for name, value in dict(
+            feature_prefix=feature_prefix, feature_suffix=feature_suffix
+        ).items():
             if isinstance(value, dict) and set(value) != set(data_prefix or ()):
-                raise ConfigError(f'{name} must have the keys of data_prefix, '
-                                  f'{either(data_prefix or ())}, not {either(value)}')
-        self.subset = (subset, ) if isinstance(subset, str) else tuple(subset)
+                raise ConfigError(
+                    f'{name} must have the keys of data_prefix, '
+                    f'{either(data_prefix or ())}, not {either(value)}'
+                )
+        self.subset = (subset,) if isinstance(subset, str) else tuple(subset)
         self.feature_stride = feature_stride
         self.offset_frames = offset_frames
         self.fps = fps
@@ -135,13 +146,14 @@ class TALDataset(BaseDataset):
         self.value_check = ValueCheck(features)
         # (seed, epoch) once set; in shared memory, so that worker processes which outlive an epoch
         # see it.
-        self._draw_state = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
+        self._draw_state = torch.full((2,), -1, dtype=torch.int64).share_memory_()
         super().__init__(
             ann_file=ann_file,
             data_prefix=data_prefix or dict(feats='features'),
             # Built here so that it does not depend on the default scope.
             pipeline=[TRANSFORMS.build(x) if isinstance(x, dict) else x for x in pipeline],
-            **kwargs)
+            **kwargs,
+        )
 
     # ---------------------------------------------------------------- start-up
 
@@ -171,8 +183,9 @@ class TALDataset(BaseDataset):
         self._metainfo['classes'], data_list = found.classes, found.data_list
         for i, info in enumerate(data_list):
             info['file_number'] = i * len(self.data_prefix)
-        self.value_check = ValueCheck(self.value_check.features,
-                                      len(data_list) * len(self.data_prefix))
+        self.value_check = ValueCheck(
+            self.value_check.features, len(data_list) * len(self.data_prefix)
+        )
         return data_list
 
     def match_subset(self, available: set) -> list:
@@ -216,8 +229,10 @@ class TALDataset(BaseDataset):
         num_frames = video.num_frames if self.fps is None else None
         fps = self.fps or (num_frames / video.duration if num_frames else video.fps)
         if fps is None:
-            raise DataError(f'{self.ann_file}: video {video.video_id!r}: expected "frame" or "fps" '
-                            'beside its duration, found neither; or give the dataset its fps')
+            raise DataError(
+                f'{self.ann_file}: video {video.video_id!r}: expected "frame" or "fps" '
+                'beside its duration, found neither; or give the dataset its fps'
+            )
         return dict(
             video_id=video.video_id,
             feature_paths=[self._feature_path(key, video.video_id) for key in self.data_prefix],
@@ -228,11 +243,13 @@ class TALDataset(BaseDataset):
             feature_stride=self.feature_stride * self.sample_stride,
             offset_frames=self.offset_frames,
             segments_sec=video.segments_sec[kept],
-            labels=np.array([index[video.labels[i]] for i in kept], dtype=np.int64))
+            labels=np.array([index[video.labels[i]] for i in kept], dtype=np.int64),
+        )
 
     def _feature_path(self, key: str, video: str) -> str:
-        prefix, suffix = (x[key] if isinstance(x, dict) else x
-                          for x in (self.feature_prefix, self.feature_suffix))
+        prefix, suffix = (
+            x[key] if isinstance(x, dict) else x for x in (self.feature_prefix, self.feature_suffix)
+        )
         return os.path.join(self.data_prefix[key], f'{prefix}{video}{suffix}')
 
     # ---------------------------------------------------------------- samples
@@ -253,7 +270,8 @@ class TALDataset(BaseDataset):
         if entropy[1] < 0:
             entropy = np.random.randint(2**31, size=2).tolist()
         return self.run_pipeline(
-            dict(info, rng=np.random.default_rng((*entropy, info['sample_idx']))), self._cached)
+            dict(info, rng=np.random.default_rng((*entropy, info['sample_idx']))), self._cached
+        )
 
     def run_pipeline(self, info: dict, cached: dict):
         """Run the pipeline on a video, of this data set or not: training, testing and inference.
@@ -267,15 +285,18 @@ class TALDataset(BaseDataset):
             Any: What the last transform returns; see :class:`PackTALInputs`. The first one gets
             ``info`` and how features are read.
         """
-        return self.pipeline(dict(
-            info,
-            feature_stride=self.feature_stride * self.sample_stride,
-            offset_frames=self.offset_frames,
-            layout=self.layout,
-            channels=self.channels,
-            sample_stride=self.sample_stride,
-            feature_cache=cached,
-            value_check=self.value_check))
+        return self.pipeline(
+            dict(
+                info,
+                feature_stride=self.feature_stride * self.sample_stride,
+                offset_frames=self.offset_frames,
+                layout=self.layout,
+                channels=self.channels,
+                sample_stride=self.sample_stride,
+                feature_cache=cached,
+                value_check=self.value_check,
+            )
+        )
 
     def set_epoch(self, epoch: int, seed: int = 0) -> None:
         """Choose the random draws of the coming epoch, in running worker processes too."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """THUMOS-14 and MultiTHUMOS: the same videos under two sets of labels."""
+
 from mmaction.registry import DATASETS
 
 from .annotations import canonical_subset, match_subsets
@@ -28,10 +29,12 @@ class Thumos14Dataset(TALDataset):
 
     METAINFO = dict(dataset_type='thumos14')
     released_classes = 'thumos14'
-    HINT = ('Put the THUMOS-14 annotations at data/thumos14/annotations/thumos14.json, the class '
-            'list at data/thumos14/annotations/classes.txt and the I3D features (16-frame clips '
-            'every 4 frames, 2048 channels, as published with ActionFormer and OpenTAD) at '
-            'data/thumos14/features/i3d/VIDEO.npy.')
+    HINT = (
+        'Put the THUMOS-14 annotations at data/thumos14/annotations/thumos14.json, the class '
+        'list at data/thumos14/annotations/classes.txt and the I3D features (16-frame clips '
+        'every 4 frames, 2048 channels, as published with ActionFormer and OpenTAD) at '
+        'data/thumos14/features/i3d/VIDEO.npy.'
+    )
 
     def __init__(self, *, feature_stride: float = 4, offset_frames: float = 8, **kwargs) -> None:
         super().__init__(feature_stride=feature_stride, offset_frames=offset_frames, **kwargs)
@@ -65,7 +68,9 @@ class MultiThumosDataset(Thumos14Dataset):
 
     METAINFO = dict(dataset_type='multithumos')
     released_classes = 'multithumos'
-    HINT = ('Put the MultiTHUMOS annotations at data/multithumos/annotations/multithumos.json, the '
-            'class list at data/multithumos/annotations/classes.txt and the I3D features of the '
-            'THUMOS-14 videos (2048 channels: rgb, then flow) at '
-            'data/multithumos/features/i3d/VIDEO.npy.')
+    HINT = (
+        'Put the MultiTHUMOS annotations at data/multithumos/annotations/multithumos.json, the '
+        'class list at data/multithumos/annotations/classes.txt and the I3D features of the '
+        'THUMOS-14 videos (2048 channels: rgb, then flow) at '
+        'data/multithumos/features/i3d/VIDEO.npy.'
+    )

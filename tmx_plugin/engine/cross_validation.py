@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The runs of a cross-validation: which there are, what they need, and what they gave."""
+
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -54,8 +55,10 @@ class Run:
             return None
         content = read_json(path)
         if content.get('options') != list(self.options):
-            raise DataError(f'{path}: made with the options {content.get("options")}, now they are '
-                            f'{list(self.options)}; choose another name or --work-dir')
+            raise DataError(
+                f'{path}: made with the options {content.get("options")}, now they are '
+                f'{list(self.options)}; choose another name or --work-dir'
+            )
         return content[METRIC]
 
     def finish(self) -> float:
@@ -69,8 +72,10 @@ class Run:
         if not values:
             raise DataError(f'{self.work_dir}: expected a validation in the log, found none')
         with atomic_write(self.work_dir / RESULT) as file:
-            json.dump({METRIC: values[-1][METRIC], 'options': list(self.options),
-                       'metrics': values[-1]}, file)
+            json.dump(
+                {METRIC: values[-1][METRIC], 'options': list(self.options), 'metrics': values[-1]},
+                file,
+            )
         return values[-1][METRIC]
 
 
@@ -95,10 +100,14 @@ def splits_of(cfg: Config) -> dict[str, tuple]:
         return {'1': ()}
     splits, settings = known.get('splits'), known.get('settings')
     if not splits or not isinstance(settings, Mapping):
-        raise ConfigError('cross_validation must have "splits", a list, and "settings", a dict of '
-                          f'texts with {{split}}, but is {dict(known)}')
-    return {str(split): tuple(f'{key}={text.format(split=split)}'
-                              for key, text in settings.items()) for split in splits}
+        raise ConfigError(
+            'cross_validation must have "splits", a list, and "settings", a dict of '
+            f'texts with {{split}}, but is {dict(known)}'
+        )
+    return {
+        str(split): tuple(f'{key}={text.format(split=split)}' for key, text in settings.items())
+        for split in splits
+    }
 
 
 def make_folds(ann_file, count: int, folder: Path, seed: int = 0) -> dict[str, tuple]:
@@ -118,26 +127,37 @@ def make_folds(ann_file, count: int, folder: Path, seed: int = 0) -> dict[str, t
     content = read_json(ann_file)
     names = sorted(content.get('database') or {})
     if not 2 <= count <= len(names):
-        raise ConfigError(f'{ann_file}: expected 2 to {len(names)} folds of its {len(names)} '
-                          f'videos, got {count}')
+        raise ConfigError(
+            f'{ann_file}: expected 2 to {len(names)} folds of its {len(names)} videos, got {count}'
+        )
     random.Random(seed).shuffle(names)
     options = {}
     for fold in range(count):
         held_out = set(names[fold::count])
-        database = {name: {**video, 'subset': 'validation' if name in held_out else 'training'}
-                    for name, video in content['database'].items()}
+        database = {
+            name: {**video, 'subset': 'validation' if name in held_out else 'training'}
+            for name, video in content['database'].items()
+        }
         path = (folder / f'fold_{fold + 1}.json').resolve()
         with atomic_write(path) as file:
             json.dump({**content, 'database': database}, file)
         options[f'fold_{fold + 1}'] = tuple(
-            f'{split}_dataloader.dataset.{key}={value}' for split in ('train', 'val', 'test')
-            for key, value in (('ann_file', path), (
-                'subset', 'training' if split == 'train' else 'validation')))
+            f'{split}_dataloader.dataset.{key}={value}'
+            for split in ('train', 'val', 'test')
+            for key, value in (
+                ('ann_file', path),
+                ('subset', 'training' if split == 'train' else 'validation'),
+            )
+        )
     return options
 
 
-def plan(configs: Mapping[str, Mapping[str, tuple]], variants: Mapping[str, Sequence[str]],
-         seeds: Sequence[int], work_dir: Path) -> list[Run]:
+def plan(
+    configs: Mapping[str, Mapping[str, tuple]],
+    variants: Mapping[str, Sequence[str]],
+    seeds: Sequence[int],
+    work_dir: Path,
+) -> list[Run]:
     """All runs, those of one split and seed next to each other in all variants.
 
     Args:
@@ -152,7 +172,17 @@ def plan(configs: Mapping[str, Mapping[str, tuple]], variants: Mapping[str, Sequ
     stems = [Path(config).stem for config in configs]
     if len(set(stems)) < len(stems):
         raise ConfigError(f'configs must have different names, got {stems}')
-    return [Run(config, variant, split, seed, (*of_split, *options),
-                Path(work_dir, variant, Path(config).stem, f'split_{split}', f'seed_{seed}'))
-            for config, splits in configs.items() for split, of_split in splits.items()
-            for seed in seeds for variant, options in variants.items()]
+    return [
+        Run(
+            config,
+            variant,
+            split,
+            seed,
+            (*of_split, *options),
+            Path(work_dir, variant, Path(config).stem, f'split_{split}', f'seed_{seed}'),
+        )
+        for config, splits in configs.items()
+        for split, of_split in splits.items()
+        for seed in seeds
+        for variant, options in variants.items()
+    ]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """File backend whose files appear whole or not at all."""
+
 import errno
 
 from mmengine.fileio import LocalBackend, register_backend

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tools/train.py and tools/test.py share: from a config's path to a finished run."""
+
 import errno
 import os
 from contextlib import contextmanager
@@ -39,8 +40,10 @@ def find_config(name: str, root: Path) -> Path:
     for path in known:
         if Path(name).name in (path.stem, path.name):
             return path
-    raise LaunchError(f'There is no config {name} (looked in {Path.cwd()} and {root}); known are '
-                      f'{", ".join(path.stem for path in known)}.')
+    raise LaunchError(
+        f'There is no config {name} (looked in {Path.cwd()} and {root}); known are '
+        f'{", ".join(path.stem for path in known)}.'
+    )
 
 
 def read_config(name: str, root: Path, cfg_options: Optional[dict] = None) -> Config:
@@ -57,8 +60,9 @@ def read_config(name: str, root: Path, cfg_options: Optional[dict] = None) -> Co
     except TmxError:
         raise
     except Exception as error:  # a config is a program
-        raise ConfigError(f'{path}: expected a config, found {type(error).__name__}: {error}'
-                          ) from error
+        raise ConfigError(
+            f'{path}: expected a config, found {type(error).__name__}: {error}'
+        ) from error
     return cfg
 
 
@@ -77,8 +81,10 @@ def load_config(args, root: Path) -> Config:
     cfg = read_config(args.config, root, args.cfg_options)
     cfg.launcher = infer_launcher(args.launcher)
     if args.device is not None and ':' in args.device and cfg.launcher != 'none':
-        raise LaunchError(f'--device {args.device}: each of several processes takes a device of '
-                          'its own; give cpu or cuda without a number')
+        raise LaunchError(
+            f'--device {args.device}: each of several processes takes a device of '
+            'its own; give cpu or cuda without a number'
+        )
     use_device(args.device)
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
@@ -104,10 +110,15 @@ def hold_work_dir(cfg: Config, must_resume: bool = False) -> None:
     Raises:
         LaunchError: Another training runs there, or there is no checkpoint.
     """
-    if must_resume and not checkpoints(cfg.work_dir) and 'out_dir' not in (
-            cfg.get('default_hooks', {}).get('checkpoint') or {}):
-        raise LaunchError(f'There is no checkpoint in {cfg.work_dir} to resume from. To start anew '
-                          'where there is none, say --resume auto.')
+    if (
+        must_resume
+        and not checkpoints(cfg.work_dir)
+        and 'out_dir' not in (cfg.get('default_hooks', {}).get('checkpoint') or {})
+    ):
+        raise LaunchError(
+            f'There is no checkpoint in {cfg.work_dir} to resume from. To start anew '
+            'where there is none, say --resume auto.'
+        )
     if int(os.environ.get('RANK', 0)) == 0:
         lock(cfg.work_dir)
 
@@ -127,15 +138,19 @@ def explained_end(work_dir, training: bool = False):
         yield
     except OSError as error:
         inside = isinstance(error.filename, str) and Path(work_dir).resolve() in (
-            Path(error.filename).resolve().parents)
+            Path(error.filename).resolve().parents
+        )
         if not (isinstance(error, WriteError) or inside or error.errno in _NO_ROOM):
             raise
         if not isinstance(error, WriteError):
             error = write_error(error.filename or f'to {work_dir}', error)
         if training:
             found = checkpoints(work_dir)
-            error.strerror += f'; the last good checkpoint is {found[0]}' if found else (
-                '; there is no checkpoint yet')
+            error.strerror += (
+                f'; the last good checkpoint is {found[0]}'
+                if found
+                else ('; there is no checkpoint yet')
+            )
         raise error from None
 
 
@@ -150,8 +165,11 @@ def prepare_cpu(cfg: Config) -> None:
     if not torch.distributed.is_initialized():
         torch.distributed.init_process_group('gloo')
     cfg.model_wrapper_cfg = dict(
-        type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False,
-        find_unused_parameters=cfg.get('find_unused_parameters', False))
+        type='MMDistributedDataParallel',
+        device_ids=None,
+        broadcast_buffers=False,
+        find_unused_parameters=cfg.get('find_unused_parameters', False),
+    )
 
 
 def use_mixed_precision(cfg: Config) -> None:
@@ -175,5 +193,6 @@ def build_runner(cfg: Config) -> Runner:
         keep_freed_memory()
     if 'runner_type' in cfg:
         from mmaction.registry import RUNNERS
+
         return RUNNERS.build(cfg)
     return Runner.from_cfg(cfg)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a training believes of a checkpoint that it goes on from."""
+
 import difflib
 from pathlib import Path
 from pickle import UnpicklingError
@@ -29,18 +30,24 @@ def check_resumable(checkpoint: dict, name) -> None:
     Raises:
         CheckpointError: A part is missing or of another kind.
     """
-    missing = [key for key in ('state_dict', 'optimizer', 'message_hub', 'meta')
-               if not isinstance(checkpoint.get(key), dict)]
+    missing = [
+        key
+        for key in ('state_dict', 'optimizer', 'message_hub', 'meta')
+        if not isinstance(checkpoint.get(key), dict)
+    ]
     if missing:
         raise CheckpointError(
             f'{name} was not written by a training run of this project, or holds weights only '
             f'(without {", ".join(missing)}), and cannot be resumed from; to start a new training '
-            'with its weights, set load_from to it instead of --resume.')
+            'with its weights, set load_from to it instead of --resume.'
+        )
     hub, meta = checkpoint['message_hub'], checkpoint['meta']
     counts = [meta.get('epoch'), meta.get('iter')]
     if not all(type(count) is int and count >= 0 for count in counts):
-        raise CheckpointError(f'{name} cannot be resumed from: expected numbers of epochs and '
-                              f'iterations in its meta, found {str(counts)[:80]}')
+        raise CheckpointError(
+            f'{name} cannot be resumed from: expected numbers of epochs and '
+            f'iterations in its meta, found {str(counts)[:80]}'
+        )
     for key in ('log_scalars', 'runtime_info', 'resumed_keys'):
         if not isinstance(hub.get(key), dict):
             raise CheckpointError(f'{name} cannot be resumed from: its message_hub has no {key}')
@@ -50,7 +57,8 @@ def check_resumable(checkpoint: dict, name) -> None:
                 hub['log_scalars'][key] = history_from_plain(value)
     except (UnpicklingError, AttributeError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f'{name} cannot be resumed from: its log of {key} is damaged ({error})') from None
+            f'{name} cannot be resumed from: its log of {key} is damaged ({error})'
+        ) from None
 
 
 def believe_own_paths(info: dict, folder, say: Callable[[str], None]) -> None:
@@ -70,14 +78,17 @@ def believe_own_paths(info: dict, folder, say: Callable[[str], None]) -> None:
             continue
         del info[key]
         if str(key).startswith('best_ckpt') and value:
-            say(f'The best checkpoint so far, {str(value)[:200]}, is not in {folder}; it is left '
-                'where it is, and only a better score is saved here')
+            say(
+                f'The best checkpoint so far, {str(value)[:200]}, is not in {folder}; it is left '
+                'where it is, and only a better score is saved here'
+            )
     for key in [key for key in info if str(key).startswith('best_score')]:
         if not isinstance(info[key], (int, float)):
             del info[key]
     ids = info.get('keep_ckpt_ids')
     if ids is not None and not (
-            isinstance(ids, list) and all(type(step) is int and step >= 0 for step in ids)):
+        isinstance(ids, list) and all(type(step) is int and step >= 0 for step in ids)
+    ):
         del info['keep_ckpt_ids']
 
 
@@ -89,13 +100,17 @@ def check_optimizer(saved: dict, optimizer: torch.optim.Optimizer, name) -> None
     """
     expected = [group['params'] for group in optimizer.param_groups]
     groups = saved.get('param_groups')
-    found = [group.get('params') if isinstance(group, dict) else None for group in groups] if (
-        isinstance(groups, list)) else []
+    found = (
+        [group.get('params') if isinstance(group, dict) else None for group in groups]
+        if (isinstance(groups, list))
+        else []
+    )
     sizes = [len(ids) if isinstance(ids, list) else None for ids in found]
     if sizes != [len(params) for params in expected]:
         raise CheckpointError(
             f'{name} cannot be resumed from: its optimizer has groups of {sizes} parameters, '
-            f'expected {[len(params) for params in expected]}')
+            f'expected {[len(params) for params in expected]}'
+        )
     state = saved.get('state')
     for ids, params in zip(found, expected):
         for index, param in zip(ids, params):
@@ -103,8 +118,10 @@ def check_optimizer(saved: dict, optimizer: torch.optim.Optimizer, name) -> None
             for key, value in entry.items() if isinstance(entry, dict) else [('state', None)]:
                 scalar = not isinstance(value, torch.Tensor) or value.dim() == 0
                 if value is None or not scalar and value.shape != param.shape:
-                    raise CheckpointError(f'{name} cannot be resumed from: {key} of parameter '
-                                          f'{index} in its optimizer does not fit the model')
+                    raise CheckpointError(
+                        f'{name} cannot be resumed from: {key} of parameter '
+                        f'{index} in its optimizer does not fit the model'
+                    )
 
 
 def check_average(saved, model: nn.Module, name) -> None:
@@ -113,15 +130,21 @@ def check_average(saved, model: nn.Module, name) -> None:
     Raises:
         CheckpointError: Keys or shapes differ.
     """
-    state = {key.removeprefix('module.'): value for key, value in saved.items()
-             if key != 'steps'} if isinstance(saved, dict) else {}
+    state = (
+        {key.removeprefix('module.'): value for key, value in saved.items() if key != 'steps'}
+        if isinstance(saved, dict)
+        else {}
+    )
     expected = model.state_dict()
     fits = state.keys() == expected.keys() and all(
         isinstance(value, torch.Tensor) and value.shape == expected[key].shape
-        for key, value in state.items())
+        for key, value in state.items()
+    )
     if not fits:
-        raise CheckpointError(f'{name} cannot be resumed from: its averaged weights '
-                              '(ema_state_dict) do not fit the model')
+        raise CheckpointError(
+            f'{name} cannot be resumed from: its averaged weights '
+            '(ema_state_dict) do not fit the model'
+        )
 
 
 def config_differences(stored, current: str) -> list[str]:
@@ -136,8 +159,13 @@ def config_differences(stored, current: str) -> list[str]:
     """
     if not isinstance(stored, str):
         return []
-    sides = [[line for line in text.splitlines() if not line.startswith(_HOW_STARTED)]
-             for text in (stored, current)]
-    lines = [line for line in difflib.unified_diff(*sides, lineterm='', n=0)
-             if not line.startswith(('---', '+++', '@@'))]
+    sides = [
+        [line for line in text.splitlines() if not line.startswith(_HOW_STARTED)]
+        for text in (stored, current)
+    ]
+    lines = [
+        line
+        for line in difflib.unified_diff(*sides, lineterm='', n=0)
+        if not line.startswith(('---', '+++', '@@'))
+    ]
     return lines[:_DIFFERENT_LINES]

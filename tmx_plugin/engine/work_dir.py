@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A training's folder: one run at a time, and which of its checkpoints can be gone on from."""
+
 import os
 import re
 from pathlib import Path
@@ -41,8 +42,10 @@ def lock(work_dir) -> None:
     except OSError:
         owner = os.read(handle, 20).decode(errors='replace').strip()
         os.close(handle)
-        raise LaunchError(f'Another training (process {owner or "unknown"}) runs in {work_dir}; '
-                           'wait for its end, or give this one a --work-dir of its own.') from None
+        raise LaunchError(
+            f'Another training (process {owner or "unknown"}) runs in {work_dir}; '
+            'wait for its end, or give this one a --work-dir of its own.'
+        ) from None
     os.ftruncate(handle, 0)
     os.write(handle, str(os.getpid()).encode())
     _held[folder] = handle
@@ -70,8 +73,11 @@ def checkpoints(folder, pointer_folder=None) -> list[Path]:
     """
     folder = Path(folder)
     pointer = Path(pointer_folder or folder, POINTER)
-    steps = {int(match[1]): path for path in folder.glob('*_*.pth')
-             if (match := _STEP.fullmatch(path.name)) and path.is_file()}
+    steps = {
+        int(match[1]): path
+        for path in folder.glob('*_*.pth')
+        if (match := _STEP.fullmatch(path.name)) and path.is_file()
+    }
     try:
         named = Path(pointer.read_text(encoding='utf-8').strip()).name
     except (OSError, UnicodeDecodeError):
@@ -79,12 +85,12 @@ def checkpoints(folder, pointer_folder=None) -> list[Path]:
     match = _STEP.fullmatch(named)
     last = int(match[1]) if match else max(steps, default=0)
     first = [folder / INTERRUPTED] * (named == INTERRUPTED and (folder / INTERRUPTED).is_file())
-    return first + [
-        steps[step] for step in sorted(steps, key=lambda step: (step > last, -step))]
+    return first + [steps[step] for step in sorted(steps, key=lambda step: (step > last, -step))]
 
 
-def newest_whole(folder, say: Callable[[str], None], verify: bool = True, pointer_folder=None
-                 ) -> Optional[Path]:
+def newest_whole(
+    folder, say: Callable[[str], None], verify: bool = True, pointer_folder=None
+) -> Optional[Path]:
     """The first of :func:`checkpoints` that is whole and can be resumed from.
 
     Args:

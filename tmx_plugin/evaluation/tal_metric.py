@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The metric of temporal action localization for MMEngine's loops."""
+
 import logging
 from collections.abc import Sequence
 from typing import Any, Optional
@@ -57,14 +58,16 @@ class TALMetric(BaseMetric):
     # Not None, which MMEngine warns of at every start: the names are meant to have no prefix.
     default_prefix = ''
 
-    def __init__(self,
-                 tiou_thresholds: Sequence[float] = (.3, .4, .5, .6, .7),
-                 round_results: bool = True,
-                 recall_top_k: Sequence[int] = (),
-                 classwise: bool = False,
-                 out_file: Optional[str] = None,
-                 keep_repeats: bool = False,
-                 **kwargs: Any) -> None:
+    def __init__(
+        self,
+        tiou_thresholds: Sequence[float] = (0.3, 0.4, 0.5, 0.6, 0.7),
+        round_results: bool = True,
+        recall_top_k: Sequence[int] = (),
+        classwise: bool = False,
+        out_file: Optional[str] = None,
+        keep_repeats: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if isinstance(tiou_thresholds, (int, float)):
             tiou_thresholds = [tiou_thresholds]
@@ -97,16 +100,22 @@ class TALMetric(BaseMetric):
             if lacking:
                 raise ConfigError(
                     f'video {sample.get("video_id")!r}: expected {", ".join(needed)} in the data '
-                    f'sample, {", ".join(lacking)} not found')
+                    f'sample, {", ".join(lacking)} not found'
+                )
             pred = sample['pred_instances']
             segments, scores = (_to_numpy(pred[key]) for key in ('segments', 'scores'))
             if self.round_results:
                 segments, scores = round_decimals(segments, 2), round_decimals(scores, 4)
-            self.results.append(dict(
-                video_id=sample['video_id'],
-                gt_segments=_to_numpy(sample['gt_segments_sec']),
-                gt_labels=_to_numpy(sample['gt_segment_labels']),
-                segments=segments, scores=scores, labels=_to_numpy(pred['labels'])))
+            self.results.append(
+                dict(
+                    video_id=sample['video_id'],
+                    gt_segments=_to_numpy(sample['gt_segments_sec']),
+                    gt_labels=_to_numpy(sample['gt_segment_labels']),
+                    segments=segments,
+                    scores=scores,
+                    labels=_to_numpy(pred['labels']),
+                )
+            )
 
     def compute_metrics(self, results: list) -> dict:
         """Evaluate all videos.
@@ -127,7 +136,8 @@ class TALMetric(BaseMetric):
         det = _table(results, 'segments', 'labels', 'scores')
         self._warn_of_unmatched(gt, det)
         classes, ap = average_precision(
-            gt, det, self.tiou_thresholds, keep_repeats=self.keep_repeats)
+            gt, det, self.tiou_thresholds, keep_repeats=self.keep_repeats
+        )
         if self.classwise:
             self._log_classes(classes, ap, gt, det)
         average, values = mean_average_precision(ap)
@@ -135,8 +145,9 @@ class TALMetric(BaseMetric):
         for threshold, value in zip(self.tiou_thresholds, values):
             metrics[f'mAP@{threshold:g}'] = 100 * value
         if self.recall_top_k:
-            recall = topk_recall(gt, det, self.tiou_thresholds, self.recall_top_k,
-                                 keep_repeats=self.keep_repeats)[1].mean(axis=0)
+            recall = topk_recall(
+                gt, det, self.tiou_thresholds, self.recall_top_k, keep_repeats=self.keep_repeats
+            )[1].mean(axis=0)
             for threshold, row in zip(self.tiou_thresholds, recall):
                 for k, value in zip(self.recall_top_k, row):
                     metrics[f'recall@{threshold:g}@{k}'] = float(value * 100)
@@ -146,16 +157,20 @@ class TALMetric(BaseMetric):
         seen = set()
         for result in results:
             if result['video_id'] in seen:
-                raise DataError(f'video {result["video_id"]!r}: expected to be evaluated once, '
-                                'found twice')
+                raise DataError(
+                    f'video {result["video_id"]!r}: expected to be evaluated once, found twice'
+                )
             seen.add(result['video_id'])
         for result in results:
             for key in ('segments', 'scores'):
                 if not np.isfinite(result[key]).all():
-                    raise DataError(f'video {result["video_id"]!r}: expected finite numbers as '
-                                    f'predicted {key}, found NaN or infinity')
-        if not any((result['gt_segments'][:, 1] > result['gt_segments'][:, 0]).any()
-                   for result in results):
+                    raise DataError(
+                        f'video {result["video_id"]!r}: expected finite numbers as '
+                        f'predicted {key}, found NaN or infinity'
+                    )
+        if not any(
+            (result['gt_segments'][:, 1] > result['gt_segments'][:, 0]).any() for result in results
+        ):
             meta = self.dataset_meta or {}
             names = list(meta.get('classes', ()))
             raise DataError(
@@ -163,7 +178,8 @@ class TALMetric(BaseMetric):
                 f'({some([result["video_id"] for result in results], 5)}) of subset '
                 f'{meta.get("subset", "(see the dataset)")} hold no segment with end > start of '
                 f'the {len(names)} classes ({some(names, 5) or "none"}). Check the `subset`, '
-                '`ann_file` and `class_file` of the dataset')
+                '`ann_file` and `class_file` of the dataset'
+            )
 
     def _warn_of_unmatched(self, gt: SegmentTable, det: SegmentTable) -> None:
         """Warn where most predictions are of classes without ground truth."""
@@ -172,37 +188,50 @@ class TALMetric(BaseMetric):
         if not names or 2 * np.isin(det.labels, list(present)).sum() >= len(det):
             return
         for sentence in describe_unmatched(
-                {'': [names[label] for label in det.labels]}, [names[i] for i in present], ['']):
+            {'': [names[label] for label in det.labels]}, [names[i] for i in present], ['']
+        ):
             print_log(sentence, 'current', logging.WARNING)
 
     def _classes(self) -> Sequence[str]:
         classes = (self.dataset_meta or {}).get('classes')
         if not classes:
-            raise ConfigError('class names are needed: expected `classes` in the metainfo of the '
-                              f'dataset, found {self.dataset_meta}')
+            raise ConfigError(
+                'class names are needed: expected `classes` in the metainfo of the '
+                f'dataset, found {self.dataset_meta}'
+            )
         return classes
 
     def _write(self, results: list, out_file: str) -> None:
         classes = self._classes()
         path = write_activitynet(
-            {result['video_id']: to_detections(result['segments'], result['scores'],
-                                               result['labels'], classes)
-             for result in results}, out_file)
+            {
+                result['video_id']: to_detections(
+                    result['segments'], result['scores'], result['labels'], classes
+                )
+                for result in results
+            },
+            out_file,
+        )
         print_log(f'Predictions of {len(results)} videos were written to {path}', 'current')
 
-    def _log_classes(self, classes: np.ndarray, ap: np.ndarray, gt: SegmentTable, det: SegmentTable
-                    ) -> None:
+    def _log_classes(
+        self, classes: np.ndarray, ap: np.ndarray, gt: SegmentTable, det: SegmentTable
+    ) -> None:
         names = self._classes()
-        rows = [['class', 'segments', 'predictions',
-                 *(f'{t:g}' for t in self.tiou_thresholds), 'mean']]
+        rows = [
+            ['class', 'segments', 'predictions', *(f'{t:g}' for t in self.tiou_thresholds), 'mean']
+        ]
         labels = clean_ground_truth(gt, keep_repeats=self.keep_repeats).labels
         for label, row in zip(classes, ap * 100):
             counts = [(labels == label).sum(), (det.labels == label).sum()]
-            rows.append([names[label], *map(str, counts),
-                         *(f'{value:.2f}' for value in [*row, row.mean()])])
+            rows.append(
+                [names[label], *map(str, counts), *(f'{value:.2f}' for value in [*row, row.mean()])]
+            )
         widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = ['  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-                 for row in rows]
+        lines = [
+            '  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in rows
+        ]
         print_log('\n'.join(['AP of each class, in percent', *lines]), 'current')
 
 
@@ -221,5 +250,8 @@ def _table(results: list, segments: str, labels: str, scores: Optional[str] = No
 
     counts = [len(result[labels]) for result in results]
     return SegmentTable(
-        videos=np.repeat(np.arange(len(results)), counts), segments=column(segments),
-        labels=column(labels), scores=column(scores) if scores else None)
+        videos=np.repeat(np.arange(len(results)), counts),
+        segments=column(segments),
+        labels=column(labels),
+        scores=column(scores) if scores else None,
+    )

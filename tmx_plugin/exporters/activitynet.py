@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detections as ActivityNet json, the format that evaluation tools and viewers share."""
+
 import json
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,14 @@ def to_detections(segments: Any, scores: Any, labels: Any, classes: Any) -> list
     Returns:
         list[dict]: ``{'label': name, 'score': float, 'segment': [start, end]}``, seconds.
     """
-    return [dict(label=classes[label], score=score, segment=segment)
-            for segment, score, label in zip(np.asarray(segments, np.float64).tolist(),
-                                             np.asarray(scores, np.float64).tolist(),
-                                             np.asarray(labels).tolist())]
+    return [
+        dict(label=classes[label], score=score, segment=segment)
+        for segment, score, label in zip(
+            np.asarray(segments, np.float64).tolist(),
+            np.asarray(scores, np.float64).tolist(),
+            np.asarray(labels).tolist(),
+        )
+    ]
 
 
 def write_activitynet(detections: dict, path: str | Path, version: str = 'VERSION 1.3') -> Path:
@@ -78,12 +83,22 @@ def _checked(items: Any, where: str) -> list:
     result = []
     for number, item in enumerate(items):
         segment = item.get('segment') if isinstance(item, dict) else None
-        good = (isinstance(segment, list) and len(segment) == 2
-                and all(is_finite(x) for x in [*segment, item.get('score')])
-                and isinstance(item.get('label'), str))
+        good = (
+            isinstance(segment, list)
+            and len(segment) == 2
+            and all(is_finite(x) for x in [*segment, item.get('score')])
+            and isinstance(item.get('label'), str)
+        )
         if not good:
-            raise DataError(f'{where}: expected label, score and segment [start, end] in '
-                            f'detection {number}, found {item!r:.200}')
-        result.append(dict(label=item['label'], score=float(item['score']),
-                           segment=[float(x) for x in item['segment']]))
+            raise DataError(
+                f'{where}: expected label, score and segment [start, end] in '
+                f'detection {number}, found {item!r:.200}'
+            )
+        result.append(
+            dict(
+                label=item['label'],
+                score=float(item['score']),
+                segment=[float(x) for x in item['segment']],
+            )
+        )
     return result

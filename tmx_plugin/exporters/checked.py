@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every exporter refuses, and texts that any encoding can hold."""
+
 from ..errors import DataError
 from ..utils.text_files import is_finite
 
@@ -18,8 +19,10 @@ def require_finite(detections: dict) -> None:
         for number, item in enumerate(items):
             values = [*item['segment'], 0 if item.get('score') is None else item['score']]
             if not all(map(is_finite, values)):
-                raise DataError(f'video {video!r}: expected finite times and score in detection '
-                                f'{number}, found {item!r:.200}')
+                raise DataError(
+                    f'video {video!r}: expected finite times and score in detection '
+                    f'{number}, found {item!r:.200}'
+                )
 
 
 def encodable(text: str) -> str:

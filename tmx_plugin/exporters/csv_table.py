@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detections as a table for spreadsheets and scripts."""
+
 import csv
 from pathlib import Path
 
@@ -33,8 +34,9 @@ def write_csv(detections: dict, path: str | Path) -> Path:
         writer.writerow(['video', 'start', 'end', 'label', 'score'])
         for video, items in detections.items():
             for item in items:
-                writer.writerow([_cell(video), *item['segment'], _cell(item['label']),
-                                 item.get('score')])
+                writer.writerow(
+                    [_cell(video), *item['segment'], _cell(item['label']), item.get('score')]
+                )
     return Path(path)
 
 

@@ -3,6 +3,7 @@
 
 Levels of supervision follow Damen and Wray, "Supervision Levels Scale (SLS)", arXiv 2008.09890.
 """
+
 import json
 import re
 from pathlib import Path
@@ -19,8 +20,9 @@ SLS = ('sls_pt', 'sls_tl', 'sls_td')
 MAX_SHOWN = 20
 
 
-def write_epic_submission(detections: dict, path: str | Path, *, sls_pt: int, sls_tl: int,
-                          sls_td: int) -> Path:
+def write_epic_submission(
+    detections: dict, path: str | Path, *, sls_pt: int, sls_tl: int, sls_td: int
+) -> Path:
     """Write action detections as the challenge wants them, after checking every field.
 
     Args:
@@ -37,8 +39,15 @@ def write_epic_submission(detections: dict, path: str | Path, *, sls_pt: int, sl
     Raises:
         DataError: See :func:`validate_epic_submission`; nothing is written.
     """
-    content = dict(HEADER, sls_pt=sls_pt, sls_tl=sls_tl, sls_td=sls_td, results={
-        video: [_entry(video, item) for item in items] for video, items in detections.items()})
+    content = dict(
+        HEADER,
+        sls_pt=sls_pt,
+        sls_tl=sls_tl,
+        sls_td=sls_td,
+        results={
+            video: [_entry(video, item) for item in items] for video, items in detections.items()
+        },
+    )
     validate_epic_submission(content)
     with atomic_write(path) as file:
         json.dump(content, file)
@@ -57,12 +66,20 @@ def validate_epic_submission(content: dict) -> None:
     """
     if not isinstance(content, dict):
         raise DataError(f'expected an object, found {type(content).__name__}')
-    problems = [f'{key}: expected {value!r}, found {content.get(key)!r}'
-                for key, value in HEADER.items() if content.get(key) != value]
-    problems += [f'{key}: expected an integer from 0 to 5, found {content.get(key)!r}'
-                 for key in SLS if not _is_int(content.get(key), 6)]
-    problems += [f'{key}: not a field of a submission'
-                 for key in sorted(content.keys() - {*HEADER, *SLS, 'results'})]
+    problems = [
+        f'{key}: expected {value!r}, found {content.get(key)!r}'
+        for key, value in HEADER.items()
+        if content.get(key) != value
+    ]
+    problems += [
+        f'{key}: expected an integer from 0 to 5, found {content.get(key)!r}'
+        for key in SLS
+        if not _is_int(content.get(key), 6)
+    ]
+    problems += [
+        f'{key}: not a field of a submission'
+        for key in sorted(content.keys() - {*HEADER, *SLS, 'results'})
+    ]
     results = content.get('results')
     if not isinstance(results, dict) or not results:
         problems.append(f'results: expected an object with a list per video, found {results!r:.80}')
@@ -83,11 +100,18 @@ def validate_epic_submission(content: dict) -> None:
 def _entry(video: str, item: dict) -> dict:
     match = re.fullmatch(r'(\d+),(\d+)', item['label'])
     if not match:
-        raise DataError(f'video {video}: expected a label "V,N" with the numbers of verb and '
-                        f'noun, found {item["label"]!r}')
+        raise DataError(
+            f'video {video}: expected a label "V,N" with the numbers of verb and '
+            f'noun, found {item["label"]!r}'
+        )
     verb, noun = map(int, match.groups())
-    return dict(verb=verb, noun=noun, action=f'{verb},{noun}', score=item['score'],
-                segment=list(item['segment']))
+    return dict(
+        verb=verb,
+        noun=noun,
+        action=f'{verb},{noun}',
+        score=item['score'],
+        segment=list(item['segment']),
+    )
 
 
 def _entry_problems(item: Any) -> list:
@@ -97,7 +121,8 @@ def _entry_problems(item: Any) -> list:
     if item.keys() != fields:
         return [f'expected the fields {sorted(fields)}, found {sorted(item)}']
     verb, noun, action, score, segment = (
-        item[key] for key in ('verb', 'noun', 'action', 'score', 'segment'))
+        item[key] for key in ('verb', 'noun', 'action', 'score', 'segment')
+    )
     problems = []
     for name, value, count in (('verb', verb, NUM_VERBS), ('noun', noun, NUM_NOUNS)):
         if not _is_int(value, count):
@@ -106,8 +131,12 @@ def _entry_problems(item: Any) -> list:
         problems.append(f'action: expected "{verb},{noun}", found {action!r}')
     if not is_finite(score):
         problems.append(f'score: expected a finite number, found {score!r}')
-    if not (isinstance(segment, list) and len(segment) == 2 and all(map(is_finite, segment))
-            and 0 <= segment[0] < segment[1]):
+    if not (
+        isinstance(segment, list)
+        and len(segment) == 2
+        and all(map(is_finite, segment))
+        and 0 <= segment[0] < segment[1]
+    ):
         problems.append(f'segment: expected [start, end] with 0 <= start < end, found {segment!r}')
     return problems
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One entry to all exporters, by name of the format."""
+
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,8 +35,9 @@ FORMATS = {
 }
 
 
-def export(detections: dict, folder: str | Path, format: str, name: str = 'predictions',
-           **options: Any) -> list:
+def export(
+    detections: dict, folder: str | Path, format: str, name: str = 'predictions', **options: Any
+) -> list:
     """Write detections in one of ``FORMATS``.
 
     Args:
@@ -62,14 +64,14 @@ def export(detections: dict, folder: str | Path, format: str, name: str = 'predi
     for video in detections:
         path = Path(folder) / f'{file_name(video)}{suffix}'
         if path in paths:
-            raise DataError(
-                f'videos {paths[path]!r} and {video!r} would both be written to {path}')
+            raise DataError(f'videos {paths[path]!r} and {video!r} would both be written to {path}')
         paths[path] = video
     return [write(detections[video], path, **options) for path, video in paths.items()]
 
 
-def add_existing(detections: dict, folder: str | Path, existing: str = 'merge',
-                 name: str = 'predictions') -> dict:
+def add_existing(
+    detections: dict, folder: str | Path, existing: str = 'merge', name: str = 'predictions'
+) -> dict:
     """Detections of this run, with those of other videos that an earlier run left in a folder.
 
     Args:

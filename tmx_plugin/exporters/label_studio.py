@@ -4,6 +4,7 @@
 Frames count from 1 at the ``frameRate`` of the labelling configuration, which the file does not
 hold. A range [a, b] covers frames a to b, both included: the times (a - 1) / rate to b / rate.
 """
+
 import json
 import math
 import uuid
@@ -20,8 +21,9 @@ from .checked import encodable, require_finite
 CONTROL, OBJECT, TYPE = 'videoLabels', 'video', 'timelinelabels'
 
 
-def write_label_studio(detections: dict, path: str | Path, *, frame_rate: float,
-                       video_urls: Optional[dict] = None) -> Path:
+def write_label_studio(
+    detections: dict, path: str | Path, *, frame_rate: float, video_urls: Optional[dict] = None
+) -> Path:
     """Write one task a video, with its detections as a prediction.
 
     Args:
@@ -42,9 +44,13 @@ def write_label_studio(detections: dict, path: str | Path, *, frame_rate: float,
     _check_rate(frame_rate)
     require_finite(detections)
     urls = video_urls or {}
-    tasks = [dict(data={OBJECT: urls.get(video, video)},
-                  predictions=[_prediction(video, items, frame_rate)])
-             for video, items in detections.items()]
+    tasks = [
+        dict(
+            data={OBJECT: urls.get(video, video)},
+            predictions=[_prediction(video, items, frame_rate)],
+        )
+        for video, items in detections.items()
+    ]
     with atomic_write(path) as file:
         json.dump(tasks, file, indent=1, allow_nan=False)
     return Path(path)
@@ -65,8 +71,9 @@ def label_studio_config(labels: Sequence[str], frame_rate: float) -> str:
     control = ElementTree.SubElement(view, 'TimelineLabels', name=CONTROL, toName=OBJECT)
     for label in labels:
         ElementTree.SubElement(control, 'Label', value=label)
-    ElementTree.SubElement(view, 'Video', name=OBJECT, value=f'${OBJECT}',
-                           frameRate=f'{frame_rate:.10g}')
+    ElementTree.SubElement(
+        view, 'Video', name=OBJECT, value=f'${OBJECT}', frameRate=f'{frame_rate:.10g}'
+    )
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding='unicode')
 
@@ -78,19 +85,29 @@ def _prediction(video: str, items: list, rate: float) -> dict:
         region = dict(
             # The same detections give the same file.
             id=uuid.uuid5(uuid.NAMESPACE_URL, f'{encodable(video)}#{number}').hex[:10],
-            from_name=CONTROL, to_name=OBJECT, type=TYPE,
-            value={'ranges': [dict(start=start + 1, end=max(end, start + 1))],
-                   TYPE: [item['label']]})
+            from_name=CONTROL,
+            to_name=OBJECT,
+            type=TYPE,
+            value={
+                'ranges': [dict(start=start + 1, end=max(end, start + 1))],
+                TYPE: [item['label']],
+            },
+        )
         if item.get('score') is not None:
             region['score'] = item['score']
         result.append(region)
     scores = [region['score'] for region in result if 'score' in region]
     # Label Studio sorts tasks by the score of the whole prediction.
-    return dict(model_version='tmx_plugin', score=sum(scores) / len(scores) if scores else 0.,
-                result=result)
+    return dict(
+        model_version='tmx_plugin',
+        score=sum(scores) / len(scores) if scores else 0.0,
+        result=result,
+    )
 
 
 def _check_rate(rate: float) -> None:
     if not (isinstance(rate, (int, float)) and math.isfinite(rate) and rate > 0):
-        raise ConfigError('expected the frameRate of the labelling configuration as a positive '
-                          f'number of frames a second, got {rate!r}')
+        raise ConfigError(
+            'expected the frameRate of the labelling configuration as a positive '
+            f'number of frames a second, got {rate!r}'
+        )

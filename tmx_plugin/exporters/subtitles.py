@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detections of one video as subtitles, to be watched in any player: SRT and WebVTT."""
+
 import re
 import unicodedata
 from pathlib import Path

@@ -4,6 +4,7 @@
 Importing the package registers :class:`ClipBackbone`; everything that decodes video needs
 the extra ``tmx_plugin[video]``.
 """
+
 from ..models.backbones.clip_backbone import ClipBackbone, pool_features
 from ..structures.clip_geometry import ClipGeometry, resample_indices
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clip features of whole videos with a recognizer given by its config and checkpoint."""
+
 import importlib.util
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -37,8 +38,9 @@ def load_recognizer_config(config: Union[str, Path, Config]) -> Config:
     if not isinstance(config, Config):
         config = Config.fromfile(_config_file(str(config)))
     if 'backbone' not in config.get('model', {}):
-        raise ConfigError(f'{config.filename}: expected a recognizer, i.e. a config whose model '
-                          'has a backbone')
+        raise ConfigError(
+            f'{config.filename}: expected a recognizer, i.e. a config whose model has a backbone'
+        )
     return config
 
 
@@ -59,14 +61,17 @@ def _config_file(name: str) -> str:
         path = Path(spec.origin).with_name('.mim') / 'configs' / inner
         path = path.with_name(path.name.removesuffix('.py') + '.py')
     if not path.is_file():
-        raise MissingFileError(f'{name}: there is no config file {path}; those that MMAction2 '
-                                'brings are named like mmaction::recognition/tsn/NAME.py, those '
-                                f'of this package {", ".join(own)}')
+        raise MissingFileError(
+            f'{name}: there is no config file {path}; those that MMAction2 '
+            'brings are named like mmaction::recognition/tsn/NAME.py, those '
+            f'of this package {", ".join(own)}'
+        )
     return str(path)
 
 
-def build_streams(cfgs: Sequence[Config], checkpoints: Sequence[Optional[str]], **clips
-                  ) -> SlidingBackbone:
+def build_streams(
+    cfgs: Sequence[Config], checkpoints: Sequence[Optional[str]], **clips
+) -> SlidingBackbone:
     """The clip backbones of recognizers, with their weights; side by side where there are several.
 
     Args:
@@ -77,8 +82,10 @@ def build_streams(cfgs: Sequence[Config], checkpoints: Sequence[Optional[str]], 
     Raises:
         CheckpointMismatchError: If weights are not those of their recognizer.
     """
-    backbones = [ClipBackbone(cfg.model, checkpoint=checkpoint, **clips)
-                 for cfg, checkpoint in zip(cfgs, checkpoints)]
+    backbones = [
+        ClipBackbone(cfg.model, checkpoint=checkpoint, **clips)
+        for cfg, checkpoint in zip(cfgs, checkpoints)
+    ]
     for backbone in backbones:
         if backbone.checkpoint is not None:
             backbone.load_checkpoint()
@@ -109,9 +116,16 @@ class FeatureExtractor:
         >>> features, info = extractor('video.mp4')  # doctest: +SKIP
     """
 
-    def __init__(self, backbone: SlidingBackbone, pipeline: FramePipeline, *, flow=None,
-                 fps: Optional[float] = None, recognizer: Optional[str] = None,
-                 checkpoint_hash: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        backbone: SlidingBackbone,
+        pipeline: FramePipeline,
+        *,
+        flow=None,
+        fps: Optional[float] = None,
+        recognizer: Optional[str] = None,
+        checkpoint_hash: Optional[str] = None,
+    ) -> None:
         if fps is not None and not fps > 0:
             raise ConfigError(f'fps must be positive, but is {fps}')
         self.backbone = backbone
@@ -126,26 +140,30 @@ class FeatureExtractor:
             frames_per_clip=len(geometry.picks),
             resampled_to=fps,
             recognizer=recognizer,
-            checkpoint_hash=checkpoint_hash)
+            checkpoint_hash=checkpoint_hash,
+        )
         if flow is not None:
             self.settings['flow'] = flow.name
 
     @classmethod
-    def from_config(cls, config: Union[str, Path, Config], checkpoint: Optional[str] = None,
-                    **kwargs) -> 'FeatureExtractor':
+    def from_config(
+        cls, config: Union[str, Path, Config], checkpoint: Optional[str] = None, **kwargs
+    ) -> 'FeatureExtractor':
         """Make one from a recognizer's config, see :meth:`from_configs`."""
         return cls.from_configs([config], [checkpoint], **kwargs)
 
     @classmethod
-    def from_configs(cls,
-                     configs: Sequence[Union[str, Path, Config]],
-                     checkpoints: Optional[Sequence[Optional[str]]] = None,
-                     *,
-                     flow=None,
-                     fps: Optional[float] = None,
-                     device: str = 'cpu',
-                     cfg_options: Optional[dict] = None,
-                     **clips) -> 'FeatureExtractor':
+    def from_configs(
+        cls,
+        configs: Sequence[Union[str, Path, Config]],
+        checkpoints: Optional[Sequence[Optional[str]]] = None,
+        *,
+        flow=None,
+        fps: Optional[float] = None,
+        device: str = 'cpu',
+        cfg_options: Optional[dict] = None,
+        **clips,
+    ) -> 'FeatureExtractor':
         """Make one from the configs of recognizers, whose features are concatenated.
 
         Args:
@@ -169,22 +187,31 @@ class FeatureExtractor:
             cfg.merge_from_dict(cfg_options or {})
         transforms = [spatial_transforms(test_pipeline_of(cfg)) for cfg in cfgs]
         if any(each != transforms[0] for each in transforms):
-            raise ConfigError('the recognizers resize or crop frames in different ways: '
-                              + '; '.join(map(str, transforms)))
+            raise ConfigError(
+                'the recognizers resize or crop frames in different ways: '
+                + '; '.join(map(str, transforms))
+            )
         checkpoints = checkpoints or [None] * len(cfgs)
         backbone = build_streams(cfgs, checkpoints, **clips)
         names = [Path(cfg.filename).stem for cfg in cfgs if cfg.filename]
         hashes = [file_hash(local_checkpoint(each)) for each in checkpoints if each]
-        return cls(backbone.to(device), FramePipeline(transforms[0]), flow=flow, fps=fps,
-                   recognizer='+'.join(names) or None, checkpoint_hash='+'.join(hashes) or None)
+        return cls(
+            backbone.to(device),
+            FramePipeline(transforms[0]),
+            flow=flow,
+            fps=fps,
+            recognizer='+'.join(names) or None,
+            checkpoint_hash='+'.join(hashes) or None,
+        )
 
     def open(self, video: str) -> VideoFrames:
         """The video's frames, at the frame rate asked for."""
         return VideoFrames(video, fps=self.fps)
 
     @torch.no_grad()
-    def __call__(self, video: Union[str, VideoFrames],
-                 on_frames: Optional[Callable[[int], None]] = None) -> tuple[np.ndarray, dict]:
+    def __call__(
+        self, video: Union[str, VideoFrames], on_frames: Optional[Callable[[int], None]] = None
+    ) -> tuple[np.ndarray, dict]:
         """Features of one video.
 
         Args:
@@ -206,13 +233,19 @@ class FeatureExtractor:
             if features is None:
                 count = self.backbone.geometry.num_clips(len(frames))
                 features = np.empty((count, part.shape[1]), dtype=np.float32)
-            features[done:done + len(part)] = part.cpu().numpy()
+            features[done : done + len(part)] = part.cpu().numpy()
             done += len(part)
         info = dict(
-            video=Path(frames.path).name, fps=frames.fps, frames=len(frames),
-            duration=frames.duration, source_fps=frames.source_fps,
-            source_frames=frames.source_frames, length=len(features),
-            channels=features.shape[1], **self.settings)
+            video=Path(frames.path).name,
+            fps=frames.fps,
+            frames=len(frames),
+            duration=frames.duration,
+            source_fps=frames.source_fps,
+            source_frames=frames.source_frames,
+            length=len(features),
+            channels=features.shape[1],
+            **self.settings,
+        )
         return features, info
 
     def _chunks(self, frames: VideoFrames, on_frames) -> Iterator[torch.Tensor]:

@@ -5,6 +5,7 @@ A source of flow has a ``name`` and ``open(video, num_frames)``, which returns a
 of neighbouring frames ``(n + 1, H, W, 3)`` uint8 RGB; it returns the coded flow ``(n, H, W, 2)``
 uint8 from each frame to the next, x then y. The runs of a video come in order.
 """
+
 from pathlib import Path
 from typing import Callable, Optional, Union
 
@@ -17,7 +18,7 @@ from ..errors import ConfigError, DataError, MissingFileError, MissingPackageErr
 from ..models.checkpoint_file import load_checkpoint_file
 
 #: Pixels a frame that the ends of the 8-bit range stand for.
-BOUND = 20.
+BOUND = 20.0
 #: Code of no motion.
 ZERO = 128
 #: Ways to compute flow.
@@ -63,8 +64,9 @@ class _OpenCVFlow(_ComputedFlow):
 
     def between(self, frames: np.ndarray) -> np.ndarray:
         grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames]
-        return np.stack([self.algorithm.calc(first, second, None)
-                         for first, second in zip(grey, grey[1:])])
+        return np.stack(
+            [self.algorithm.calc(first, second, None) for first, second in zip(grey, grey[1:])]
+        )
 
 
 class RaftFlow(_ComputedFlow):
@@ -83,14 +85,16 @@ class RaftFlow(_ComputedFlow):
 
     name = 'raft'
 
-    def __init__(self, weights: Optional[str] = None, device: str = 'cpu',
-                 batch_size: int = 4) -> None:
+    def __init__(
+        self, weights: Optional[str] = None, device: str = 'cpu', batch_size: int = 4
+    ) -> None:
         try:
             from torchvision.models import optical_flow
         except (ImportError, RuntimeError) as error:  # the latter where it does not fit torch
             raise MissingPackageError(
                 'flow by RAFT needs a torchvision that fits the installed torch: '
-                f'pip install "tmx_plugin[raft]" ({error})') from error
+                f'pip install "tmx_plugin[raft]" ({error})'
+            ) from error
         chosen = None if weights else optical_flow.Raft_Large_Weights.DEFAULT
         self.model = optical_flow.raft_large(weights=chosen, progress=False)
         if weights:
@@ -108,8 +112,9 @@ class RaftFlow(_ComputedFlow):
         height, width = images.shape[2:]
         images = F.pad(images, (0, -width % 8, 0, -height % 8), mode='replicate')
         flows = []
-        for first, second in zip(images[:-1].split(self.batch_size),
-                                 images[1:].split(self.batch_size)):
+        for first, second in zip(
+            images[:-1].split(self.batch_size), images[1:].split(self.batch_size)
+        ):
             flow = self.model(first.to(self.device), second.to(self.device))[-1]
             flows.append(flow[..., :height, :width].permute(0, 2, 3, 1).cpu().numpy())
         return np.concatenate(flows)
@@ -134,8 +139,10 @@ class FlowImages:
     def __init__(self, folder: Union[str, Path]) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
-            raise MissingFileError(f'--flow: {folder} is neither a folder of flow images nor one '
-                                   f'of {", ".join(METHODS)}')
+            raise MissingFileError(
+                f'--flow: {folder} is neither a folder of flow images nor one '
+                f'of {", ".join(METHODS)}'
+            )
 
     def open(self, video: str, num_frames: int) -> Callable[[np.ndarray], np.ndarray]:
         """Read the images of a video, in step with its frames.
@@ -154,10 +161,12 @@ class FlowImages:
         if counts[0] != counts[1] or counts[0] not in (num_frames - 1, num_frames):
             raise DataError(
                 f'{folder}: expected {num_frames - 1} flow_x and as many flow_y images for the '
-                f'{num_frames} frames of {video}, found {counts[0]} and {counts[1]}')
+                f'{num_frames} frames of {video}, found {counts[0]} and {counts[1]}'
+            )
         images = zip(*pairs)
-        return lambda frames: np.stack([_read_pair(next(images), frames.shape[1:3])
-                                        for _ in frames[1:]])
+        return lambda frames: np.stack(
+            [_read_pair(next(images), frames.shape[1:3]) for _ in frames[1:]]
+        )
 
 
 def _read_pair(paths: tuple[Path, Path], size: tuple[int, int]) -> np.ndarray:
@@ -198,7 +207,8 @@ def open_flow(method: str, weights: Optional[str] = None, device: str = 'cpu'):
         if not has_tvl1():
             raise MissingPackageError(
                 'flow by TV-L1 needs the contrib modules of OpenCV (opencv-contrib-python, which '
-                'replaces opencv-python); --flow dis and --flow raft do without')
+                'replaces opencv-python); --flow dis and --flow raft do without'
+            )
         return _OpenCVFlow('tvl1', cv2.optflow.createOptFlow_DualTVL1())
     return FlowImages(method)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a recognizer's test pipeline does to the picture, without what it does to time."""
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -56,8 +57,10 @@ def test_pipeline_of(cfg: Config) -> Sequence[dict]:
     for name in ('test_pipeline', 'val_pipeline'):
         if cfg.get(name):
             return cfg[name]
-    raise ConfigError(f'{cfg.filename or "the config"}: has neither test_dataloader nor '
-                      'test_pipeline, so how to resize frames is unknown')
+    raise ConfigError(
+        f'{cfg.filename or "the config"}: has neither test_dataloader nor '
+        'test_pipeline, so how to resize frames is unknown'
+    )
 
 
 class FramePipeline:
@@ -89,14 +92,20 @@ class FramePipeline:
         Raises:
             ConfigError: If a crop is larger than the frames.
         """
-        results = dict(imgs=list(frames), original_shape=frames.shape[1:3],
-                       img_shape=frames.shape[1:3], modality='RGB', num_clips=1,
-                       clip_len=len(frames))
+        results = dict(
+            imgs=list(frames),
+            original_shape=frames.shape[1:3],
+            img_shape=frames.shape[1:3],
+            modality='RGB',
+            num_clips=1,
+            clip_len=len(frames),
+        )
         for transform in self.transforms:
             results = transform(results)
             found = results['imgs'][0].shape[:2]
             if tuple(found) != tuple(results['img_shape']):
                 raise ConfigError(
                     f'{transform}: gives frames of {found} where {results["img_shape"]} is '
-                    f'expected, from frames of {frames.shape[1:3]}: is the crop too large?')
+                    f'expected, from frames of {frames.shape[1:3]}: is the crop too large?'
+                )
         return np.stack(results['imgs'])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decoded frames as the input of networks: RGB, optical flow, or both side by side."""
+
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
@@ -29,13 +30,14 @@ class FrameStreams:
         ConfigError: If a stream takes flow and there is no source of it, or the other way round.
     """
 
-    def __init__(self, pipeline: FramePipeline, channels: Sequence[int] = (3, ),
-                 flow=None) -> None:
+    def __init__(self, pipeline: FramePipeline, channels: Sequence[int] = (3,), flow=None) -> None:
         self.kinds = [_CHANNELS[count] for count in channels]
         self.flow = flow
         if 'flow' in self.kinds and flow is None:
-            raise ConfigError('the network takes optical flow; say how to compute it, e.g. '
-                              '--flow dis, or where its images are')
+            raise ConfigError(
+                'the network takes optical flow; say how to compute it, e.g. '
+                '--flow dis, or where its images are'
+            )
         if flow is not None and 'flow' not in self.kinds:
             raise ConfigError('the network takes no optical flow, so --flow has no use')
         self.pipeline = pipeline

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the features of a model are: ``features = dict(...)`` of its config."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
@@ -46,9 +47,10 @@ class FeatureRecipe:
         try:
             return cls(**{**features, 'networks': tuple(features['networks'])})
         except (KeyError, TypeError) as error:
-            raise ConfigError('features = dict(...) of the config: expected networks, clip_len, '
-                              f'stride and optionally fps and flow, found {dict(features)}'
-                              ) from error
+            raise ConfigError(
+                'features = dict(...) of the config: expected networks, clip_len, '
+                f'stride and optionally fps and flow, found {dict(features)}'
+            ) from error
 
     @property
     def recognizer(self) -> str:
@@ -57,8 +59,7 @@ class FeatureRecipe:
 
     def __str__(self) -> str:
         rate = "the video's own rate" if self.fps is None else f'{self.fps:g} frames a second'
-        return (f'{" + ".join(self.networks)}, {self.clip_len} frames every {self.stride} '
-                f'at {rate}')
+        return f'{" + ".join(self.networks)}, {self.clip_len} frames every {self.stride} at {rate}'
 
     def check(self, side: Mapping, where, first_channels: bool = False) -> None:
         """Check that features were made with this recipe.
@@ -74,12 +75,21 @@ class FeatureRecipe:
         """
         if not side.get('recognizer'):
             return  # made elsewhere, or by an unnamed recognizer: not known
-        found = FeatureRecipe(tuple(side['recognizer'].split('+')), side.get('clip_len', 0),
-                              side.get('stride', 0), side.get('resampled_to'))
-        networks = found.networks[:len(self.networks)] if first_channels else found.networks
+        found = FeatureRecipe(
+            tuple(side['recognizer'].split('+')),
+            side.get('clip_len', 0),
+            side.get('stride', 0),
+            side.get('resampled_to'),
+        )
+        networks = found.networks[: len(self.networks)] if first_channels else found.networks
         same = (networks, found.clip_len, found.stride) == (
-            self.networks, self.clip_len, self.stride)
+            self.networks,
+            self.clip_len,
+            self.stride,
+        )
         if not same or (self.fps is not None and side.get('fps') != self.fps):
-            raise ConfigError(f'{where}: features of another recipe than the model\'s. The model '
-                              f'was trained on {self}; these are {found}. Change features of the '
-                              'config where the model was trained on these')
+            raise ConfigError(
+                f"{where}: features of another recipe than the model's. The model "
+                f'was trained on {self}; these are {found}. Change features of the '
+                'config where the model was trained on these'
+            )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Feature files: ``NAME.npy`` and what it is, ``NAME.json``, beside it."""
+
 import os
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from ..errors import DataError, MissingFileError
 from ..utils.files import VIDEO_SUFFIXES, atomic_write
 
 
-def find_files(source, suffixes: tuple[str, ...] = VIDEO_SUFFIXES
-               ) -> tuple[list[tuple[str, Path]], dict[str, str]]:
+def find_files(
+    source, suffixes: tuple[str, ...] = VIDEO_SUFFIXES
+) -> tuple[list[tuple[str, Path]], dict[str, str]]:
     """The files meant by a file, a folder (with its sub-folders) or a ``.txt`` list of files.
 
     Args:
@@ -33,17 +35,24 @@ def find_files(source, suffixes: tuple[str, ...] = VIDEO_SUFFIXES
     for each in sources:
         for name, path in dict.fromkeys(_candidates(Path(each), suffixes)):
             paths_by_name.setdefault(name, []).append(path)
-    return ([(name, paths[0]) for name, paths in paths_by_name.items() if len(paths) == 1],
-            {name: f'{" and ".join(map(str, paths))} would both be called {name!r}; rename one, or '
-                   'give them separately'
-             for name, paths in paths_by_name.items() if len(paths) > 1})
+    return (
+        [(name, paths[0]) for name, paths in paths_by_name.items() if len(paths) == 1],
+        {
+            name: f'{" and ".join(map(str, paths))} would both be called {name!r}; rename one, or '
+            'give them separately'
+            for name, paths in paths_by_name.items()
+            if len(paths) > 1
+        },
+    )
 
 
 def _candidates(root: Path, suffixes: tuple[str, ...]) -> list[tuple[str, Path]]:
     if root.is_dir():
-        paths = sorted(path for path in root.rglob('*')
-                       if path.suffix.lower() in suffixes and path.is_file()
-                       and not path.name.startswith('.'))  # nor what a killed process left
+        paths = sorted(
+            path
+            for path in root.rglob('*')
+            if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith('.')
+        )  # nor what a killed process left
         if not paths:
             raise MissingFileError(f'{root}: holds no file ending in {", ".join(suffixes)}')
         return [(path.relative_to(root).with_suffix('').as_posix(), path) for path in paths]
@@ -51,8 +60,11 @@ def _candidates(root: Path, suffixes: tuple[str, ...]) -> list[tuple[str, Path]]
         raise MissingFileError(f'{root}: no such file or folder')
     if root.suffix == '.txt':
         lines = [line.strip() for line in root.read_text(encoding='utf-8').splitlines()]
-        paths = [root.parent / line if (root.parent / line).is_file() else Path(line)
-                 for line in lines if line]
+        paths = [
+            root.parent / line if (root.parent / line).is_file() else Path(line)
+            for line in lines
+            if line
+        ]
         return [(path.stem, path) for path in paths]
     return [(root.stem, root)]
 
@@ -84,9 +96,13 @@ def is_complete(path: Path, settings: dict) -> bool:
     shape = np.load(path, mmap_mode='r', allow_pickle=False).shape
     if shape != (info.get('length'), info.get('channels')):
         return False
-    differing = [f'{key} {info.get(key)!r} (now {value!r})'
-                 for key, value in settings.items() if info.get(key) != value]
+    differing = [
+        f'{key} {info.get(key)!r} (now {value!r})'
+        for key, value in settings.items()
+        if info.get(key) != value
+    ]
     if differing:
-        raise DataError(f'{path}: exists, made with {", ".join(differing)}; choose another '
-                        'folder or overwrite')
+        raise DataError(
+            f'{path}: exists, made with {", ".join(differing)}; choose another folder or overwrite'
+        )
     return True

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decoding a video once, from the first frame to the last, as a player shows it."""
+
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from ..utils.video_index import import_av, mend_command, open_stream, read_video
 
 #: Part of the frames that may be damaged, and seconds at the end of a file; the last good frame is
 #: shown meanwhile.
-LOST_PART, LOST_END = 0.1, 1.
+LOST_PART, LOST_END = 0.1, 1.0
 
 
 class VideoFrames:
@@ -49,8 +50,9 @@ class VideoFrames:
         # How often each frame of the file is shown, 0 for those that are left out.
         self._repeats = np.ones(self.source_frames, dtype=np.int64)
         if fps is not None or index.varies:
-            shown = resample_indices(self.source_frames, self.source_fps, self.fps,
-                                     index.times if index.varies else None)
+            shown = resample_indices(
+                self.source_frames, self.source_fps, self.fps, index.times if index.varies else None
+            )
             self._repeats = np.bincount(shown, minlength=self.source_frames)
 
     def __len__(self) -> int:
@@ -81,7 +83,7 @@ class VideoFrames:
             if not number < found <= last:
                 continue
             # Frames between the previous one and this one are damaged; so may be the first ones.
-            owed = int(self._repeats[number + 1:found].sum())
+            owed = int(self._repeats[number + 1 : found].sum())
             lost += owed
             new = _upright(frame, picture) if self._repeats[found] or picture is None else picture
             for _ in range(owed):
@@ -91,7 +93,7 @@ class VideoFrames:
                 yield picture
             if number == last:
                 break
-        owed = int(self._repeats[number + 1:].sum())
+        owed = int(self._repeats[number + 1 :].sum())
         self._report_lost(number + 1, lost, owed)
         for _ in range(owed):
             yield picture
@@ -100,13 +102,22 @@ class VideoFrames:
         """Say that ``lost`` frames before frame ``end`` and ``owed`` behind it are damaged."""
         total = lost + owed
         if owed > max(LOST_END * self.fps, 1) or total > max(LOST_PART * len(self), 1):
-            where = (f'breaks off at frame {end} of {self.source_frames}' if owed else
-                     f'{total} of {len(self)} frames cannot be decoded')
-            raise DataError(f'{self.path}: {where}; to keep what can be decoded: '
-                            f'{mend_command(self.path, "-c:v libx264 -crf 18", ".mp4")}')
+            where = (
+                f'breaks off at frame {end} of {self.source_frames}'
+                if owed
+                else f'{total} of {len(self)} frames cannot be decoded'
+            )
+            raise DataError(
+                f'{self.path}: {where}; to keep what can be decoded: '
+                f'{mend_command(self.path, "-c:v libx264 -crf 18", ".mp4")}'
+            )
         if total:
-            print_log(f'{self.path}: {total} of {len(self)} frames cannot be decoded; the one '
-                      'before is shown', 'current', logging.WARNING)
+            print_log(
+                f'{self.path}: {total} of {len(self)} frames cannot be decoded; the one '
+                'before is shown',
+                'current',
+                logging.WARNING,
+            )
 
     def _decode(self) -> Iterator[tuple]:
         """Number and PyAV frame of what can be decoded, in the order in which it is shown."""

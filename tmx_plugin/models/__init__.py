@@ -8,7 +8,13 @@ from .necks import TemporalMaxerNeck
 from .task_modules import TemporalSimOTAAssigner
 
 __all__ = [
-    'InceptionI3D', 'LinspaceSlowFast', 'SegmentDIoULoss', 'SnippetFocalLoss',
-    'TALDataPreprocessor', 'TemporalMaxer', 'TemporalMaxerHead', 'TemporalMaxerNeck',
-    'TemporalSimOTAAssigner'
+    'InceptionI3D',
+    'LinspaceSlowFast',
+    'SegmentDIoULoss',
+    'SnippetFocalLoss',
+    'TALDataPreprocessor',
+    'TemporalMaxer',
+    'TemporalMaxerHead',
+    'TemporalMaxerNeck',
+    'TemporalSimOTAAssigner',
 ]

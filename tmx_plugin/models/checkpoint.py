@@ -4,6 +4,7 @@
 Which one wrote a file is told by its keys. A file that does not fit the model to the last tensor is
 refused with the list of differences, so a model is never half loaded.
 """
+
 import logging
 import re
 from typing import Optional
@@ -16,8 +17,16 @@ from ..errors import CheckpointError, CheckpointMismatchError
 from ..structures.epic import NOUNS_WITHOUT_INSTANCE
 from .checkpoint_file import load_checkpoint_file
 
-__all__ = ['CheckpointError', 'CheckpointMismatchError', 'apply_norm_eps', 'checkpoint_source',
-           'differences', 'load_checkpoint_file', 'state_differences', 'to_plugin_checkpoint']
+__all__ = [
+    'CheckpointError',
+    'CheckpointMismatchError',
+    'apply_norm_eps',
+    'checkpoint_source',
+    'differences',
+    'load_checkpoint_file',
+    'state_differences',
+    'to_plugin_checkpoint',
+]
 
 #: (pattern, replacement) from the reference's key to ours, tried in order.
 _KEY_RULES: dict[str, list[tuple[str, str]]] = {
@@ -53,8 +62,9 @@ def checkpoint_source(keys) -> str:
     return 'plugin'
 
 
-def to_plugin_checkpoint(checkpoint: dict, model: nn.Module, name='the checkpoint',
-                         strict: bool = True) -> dict:
+def to_plugin_checkpoint(
+    checkpoint: dict, model: nn.Module, name='the checkpoint', strict: bool = True
+) -> dict:
     """A checkpoint whose ``state_dict`` fits ``model``, from any known source.
 
     Args:
@@ -83,14 +93,20 @@ def to_plugin_checkpoint(checkpoint: dict, model: nn.Module, name='the checkpoin
     state = _convert_state(weights, source, model)
     state = _fitting(state, model, f'{name} ({source} layout)', strict)
     epoch = checkpoint.get('epoch')
-    print_log(f'checkpoint written by the {source} implementation'
-              f'{"" if epoch is None else f" (its epoch {epoch}, counted from 0)"}: using its '
-              f'{kind} weights', 'current')
+    print_log(
+        f'checkpoint written by the {source} implementation'
+        f'{"" if epoch is None else f" (its epoch {epoch}, counted from 0)"}: using its '
+        f'{kind} weights',
+        'current',
+    )
     meta: dict = dict(source=source, weights=kind)
     if source == 'original':
         meta['layer_norm_eps'] = _ORIGINAL_NORM_EPS
-        print_log('its classes are in the order of label_id in the annotations it was trained on; '
-                  'the class_file of the data set must be in that order, too', 'current')
+        print_log(
+            'its classes are in the order of label_id in the annotations it was trained on; '
+            'the class_file of the data set must be in that order, too',
+            'current',
+        )
     return dict(state_dict=state, meta=meta)
 
 
@@ -126,24 +142,35 @@ def state_differences(state: dict[str, Tensor], expected: dict[str, Tensor]) -> 
     lines += [f'unexpected  {key} {_shape(state[key])}' for key in state if key not in expected]
     return lines + [
         f'shape       {key}: the file has {_shape(state[key])}, the model {_shape(value)}'
-        for key, value in expected.items() if key in state and state[key].shape != value.shape]
+        for key, value in expected.items()
+        if key in state and state[key].shape != value.shape
+    ]
 
 
-def _fitting(state: dict[str, Tensor], model: nn.Module, name: str, strict: bool
-             ) -> dict[str, Tensor]:
+def _fitting(
+    state: dict[str, Tensor], model: nn.Module, name: str, strict: bool
+) -> dict[str, Tensor]:
     """The tensors that fit the model: all of them, or an error; if not strict, a warning."""
     lines = differences(state, model)
     if not lines:
         return state
     expected = model.state_dict()
-    fitting = {key: value for key, value in state.items()
-               if key in expected and value.shape == expected[key].shape}
-    message = (f'{name} does not fit the model of this config; {{}}. '
-               f'{len(lines)} difference(s):\n  ' + '\n  '.join(lines))
+    fitting = {
+        key: value
+        for key, value in state.items()
+        if key in expected and value.shape == expected[key].shape
+    }
+    message = (
+        f'{name} does not fit the model of this config; {{}}. '
+        f'{len(lines)} difference(s):\n  ' + '\n  '.join(lines)
+    )
     if strict or not fitting:
         raise CheckpointMismatchError(message.format('nothing was loaded'))
-    print_log(message.format(f'the {len(fitting)} tensors that do fit are loaded (strict=False)'),
-              'current', logging.WARNING)
+    print_log(
+        message.format(f'the {len(fitting)} tensors that do fit are loaded (strict=False)'),
+        'current',
+        logging.WARNING,
+    )
     return fitting
 
 
@@ -154,22 +181,33 @@ def _choose_weights(checkpoint: dict, name: str) -> tuple[dict[str, Tensor], str
         weights, kind = checkpoint.get('state_dict', checkpoint), 'plain'
     else:
         weights, kind = None, ''
-    is_state = isinstance(weights, dict) and weights and all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items())
+    is_state = (
+        isinstance(weights, dict)
+        and weights
+        and all(
+            isinstance(key, str) and isinstance(value, Tensor) for key, value in weights.items()
+        )
+    )
     if not is_state:
-        found = (f'the keys {sorted(map(str, checkpoint))[:10]}' if isinstance(checkpoint, dict)
-                 else f'a {type(checkpoint).__name__}')
-        raise CheckpointError(f'{name} holds no state dict: expected named tensors under '
-                              f'"state_dict" or "state_dict_ema", found {found}')
+        found = (
+            f'the keys {sorted(map(str, checkpoint))[:10]}'
+            if isinstance(checkpoint, dict)
+            else f'a {type(checkpoint).__name__}'
+        )
+        raise CheckpointError(
+            f'{name} holds no state dict: expected named tensors under '
+            f'"state_dict" or "state_dict_ema", found {found}'
+        )
     for key, value in weights.items():
         if value.layout != torch.strided or value.is_complex() or value.is_quantized:
-            raise CheckpointError(f'{name}: {key} is a tensor of {value.dtype} and '
-                                  f'{value.layout}, expected a dense one of real numbers')
+            raise CheckpointError(
+                f'{name}: {key} is a tensor of {value.dtype} and '
+                f'{value.layout}, expected a dense one of real numbers'
+            )
     return weights, kind
 
 
-def _convert_state(weights: dict[str, Tensor], source: str, model: nn.Module
-                   ) -> dict[str, Tensor]:
+def _convert_state(weights: dict[str, Tensor], source: str, model: nn.Module) -> dict[str, Tensor]:
     """Rename and reshape the tensors of a reference's state dict."""
     expected = model.state_dict()
     state = {}
@@ -205,7 +243,7 @@ def _drop_absent_nouns(state: dict[str, Tensor], expected: dict[str, Tensor]) ->
 def _strip(key: str) -> str:
     """Key without the prefixes that model wrappers add."""
     while key.startswith('module.'):
-        key = key[len('module.'):]
+        key = key[len('module.') :]
     return key
 
 

@@ -3,6 +3,7 @@
 
 Nothing of a file is run. The same loader is registered for all of MMEngine's schemes.
 """
+
 import hashlib
 import http.client
 import pickle
@@ -53,11 +54,14 @@ def load_checkpoint_file(path, map_location='cpu', verify: bool = True) -> dict:
         with _safe_names():
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # of a file with any content whatever
-        raise CheckpointError(f'{path} is not a checkpoint that can be read safely: '
-                              f'{_why_unreadable(error)}; nothing of it was run') from error
+        raise CheckpointError(
+            f'{path} is not a checkpoint that can be read safely: '
+            f'{_why_unreadable(error)}; nothing of it was run'
+        ) from error
     if not isinstance(checkpoint, dict):
-        raise CheckpointError(f'{path} holds a {type(checkpoint).__name__}, expected a dict with '
-                              'a state_dict')
+        raise CheckpointError(
+            f'{path} holds a {type(checkpoint).__name__}, expected a dict with a state_dict'
+        )
     meta = checkpoint.get('meta')
     if isinstance(meta, dict) and 'config' in meta:
         meta.setdefault('cfg', meta.pop('config'))
@@ -117,8 +121,9 @@ def local_checkpoint(checkpoint) -> Path:
         # The whole URL counts: two that end in epoch_1.pth are two files.
         parts = Path(urlsplit(url).path)
         digest = hashlib.sha256(url.encode()).hexdigest()[:32]
-        path = Path(torch.hub.get_dir(), 'checkpoints',
-                    f'{parts.stem[:80]}-{digest}{parts.suffix[:16]}')
+        path = Path(
+            torch.hub.get_dir(), 'checkpoints', f'{parts.stem[:80]}-{digest}{parts.suffix[:16]}'
+        )
         if not path.is_file():
             print_log(f'Downloading {url} to {path}', 'current')
             _download(url, path)
@@ -133,13 +138,19 @@ def _url_of(name: str) -> str:
     scheme, _, model = name.partition('://')
     if scheme in ('http', 'https'):
         return name
-    tables = {'torchvision': zoo.get_torchvision_models, 'modelzoo': zoo.get_torchvision_models,
-              'open-mmlab': zoo.get_external_models, 'openmmlab': zoo.get_external_models,
-              'mmcls': zoo.get_mmcls_models}
+    tables = {
+        'torchvision': zoo.get_torchvision_models,
+        'modelzoo': zoo.get_torchvision_models,
+        'open-mmlab': zoo.get_external_models,
+        'openmmlab': zoo.get_external_models,
+        'mmcls': zoo.get_mmcls_models,
+    }
     url = tables[scheme]().get(model, '') if scheme in tables else ''
     if not url.startswith(('http://', 'https://')):
-        raise CheckpointError(f'{name}: no such checkpoint is known; expected a file or a URL that '
-                              'begins with http:// or https://')
+        raise CheckpointError(
+            f'{name}: no such checkpoint is known; expected a file or a URL that '
+            'begins with http:// or https://'
+        )
     return url
 
 
@@ -152,8 +163,9 @@ def _download(url: str, path: Path) -> None:
             with atomic_write(path, 'wb') as file:
                 shutil.copyfileobj(source, file)
                 if announced is not None and file.tell() != int(announced):
-                    raise CheckpointError(f'{url}: the download was cut off after {file.tell()} '
-                                          f'of {announced} bytes')
+                    raise CheckpointError(
+                        f'{url}: the download was cut off after {file.tell()} of {announced} bytes'
+                    )
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
         raise CheckpointError(f'{url} could not be downloaded: {error}') from error
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is annotated of a video, and how subsets and odd segments are understood everywhere."""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Optional
@@ -10,8 +11,12 @@ import numpy as np
 IGNORED_LABELS = ('Ambiguous',)
 
 # Spellings of one subset; compared after case folding.
-_SUBSET_SYNONYMS = {'train': 'training', 'val': 'validation', 'valid': 'validation',
-                    'testing': 'test'}
+_SUBSET_SYNONYMS = {
+    'train': 'training',
+    'val': 'validation',
+    'valid': 'validation',
+    'testing': 'test',
+}
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class VideoAnnotation:
             published annotations contain such segments.
         labels (tuple[str]): Names of the ``G`` classes.
     """
+
     video_id: str
     subset: str
     duration: float
@@ -57,8 +63,11 @@ def match_subsets(wanted: Iterable[str], available: Iterable[str]) -> list:
     available = set(available)
     found = set()
     for name in wanted:
-        found |= {name} if name in available else {
-            other for other in available if canonical_subset(other) == canonical_subset(name)}
+        found |= (
+            {name}
+            if name in available
+            else {other for other in available if canonical_subset(other) == canonical_subset(name)}
+        )
     return sorted(found)
 
 
@@ -72,7 +81,7 @@ def canonical_subset(name: str) -> str:
     return _SUBSET_SYNONYMS.get(folded, folded)
 
 
-def odd_segments(segments_sec: np.ndarray, duration: float, step: float = 0.) -> dict:
+def odd_segments(segments_sec: np.ndarray, duration: float, step: float = 0.0) -> dict:
     """Which segments of a video are legal, but not as they should be.
 
     Args:
@@ -92,5 +101,6 @@ def odd_segments(segments_sec: np.ndarray, duration: float, step: float = 0.) ->
     return {
         'end at or before their start': end <= start,
         'start at or after the end of their video': late,
-        f'end {"more than a grid step " if step else ""}after their video':
-            ~late & (end > duration + step)}
+        f'end {"more than a grid step " if step else ""}after their video': ~late
+        & (end > duration + step),
+    }

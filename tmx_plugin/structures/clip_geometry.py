@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which frames a clip covers: the feature grid, seen from the video's side."""
+
 from dataclasses import dataclass
 from typing import Optional
 
@@ -68,8 +69,9 @@ class ClipGeometry:
         return max(num_frames - self.clip_len, 0) // self.stride + 1
 
 
-def resample_indices(num_frames: int, source_fps: float, fps: float,
-                     times: Optional[np.ndarray] = None) -> np.ndarray:
+def resample_indices(
+    num_frames: int, source_fps: float, fps: float, times: Optional[np.ndarray] = None
+) -> np.ndarray:
     """Source frame that is on screen at each frame of the video played at ``fps``.
 
     Frame ``j`` of the result shows what the source shows in the middle of the interval

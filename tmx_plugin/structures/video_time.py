@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Seconds, frames and the feature grid: the only place where a time changes its unit."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,8 +50,13 @@ class VideoTime:
             info (Mapping): With ``feature_stride``, ``offset_frames``, ``fps``, ``duration`` and
                 perhaps ``num_frames``.
         """
-        return cls(info['feature_stride'], info['offset_frames'], info['fps'], info['duration'],
-                   info.get('num_frames'))
+        return cls(
+            info['feature_stride'],
+            info['offset_frames'],
+            info['fps'],
+            info['duration'],
+            info.get('num_frames'),
+        )
 
     def to_frames(self, seconds: Any) -> np.ndarray:
         """Whole video frames at the given times, truncated towards zero.
@@ -62,10 +68,13 @@ class VideoTime:
             np.ndarray: Frame numbers, int64, of the shape of ``seconds``.
         """
         seconds = np.asarray(seconds, dtype=np.float64)
-        frames = (seconds * self.fps if self.num_frames is None
-                  else seconds / self.duration * self.num_frames)
+        frames = (
+            seconds * self.fps
+            if self.num_frames is None
+            else seconds / self.duration * self.num_frames
+        )
         # Beyond 2^53 a float64 counts nothing, and what int64 cannot hold would turn negative.
-        return np.trunc(frames).clip(-2**53, 2**53).astype(np.int64)
+        return np.trunc(frames).clip(-(2**53), 2**53).astype(np.int64)
 
     def to_grid(self, frames: Any) -> Any:
         """Position on the feature grid of video frames.
@@ -81,8 +90,7 @@ class VideoTime:
         >>> VideoTime(4, 8, fps=10., duration=5.).to_seconds(np.array([-3., 0., 3., 99.]))
         array([0. , 0.8, 2. , 5. ])
         """
-        return ((grid * self.feature_stride + self.offset_frames) / self.fps).clip(
-            0, self.duration)
+        return ((grid * self.feature_stride + self.offset_frames) / self.fps).clip(0, self.duration)
 
     def extent_frames(self, length: Any) -> Any:
         """Frames from the start of the first clip to the end of the last of ``length`` clips.
@@ -112,4 +120,5 @@ class VideoTime:
         np.float64(22.0)
         """
         return np.maximum(
-            (self.duration * self.fps - 2 * self.offset_frames) / self.feature_stride + 1, 1)
+            (self.duration * self.fps - 2 * self.offset_frames) / self.feature_stride + 1, 1
+        )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The device that the user chose."""
+
 from typing import Optional
 
 import torch
@@ -36,13 +37,20 @@ def resolve_device(name: Optional[str] = None) -> str:
         device = torch.device(name)
     except (RuntimeError, TypeError):
         raise ConfigError(f'device {name!r}: expected cpu, cuda, cuda:N or mps') from None
-    available = {'cpu': True, 'cuda': _has_cuda(device.index or 0),
-                 'mps': torch.backends.mps.is_available()}
+    available = {
+        'cpu': True,
+        'cuda': _has_cuda(device.index or 0),
+        'mps': torch.backends.mps.is_available(),
+    }
     if not available.get(device.type, device.type == get_device()):
-        found = ['cpu', *(f'cuda:{index}' for index in range(torch.cuda.device_count())),
-                 *(['mps'] if available['mps'] else [])]
-        raise ConfigError(f'device {name!r}: not found on this machine, which has '
-                          f'{", ".join(found)}')
+        found = [
+            'cpu',
+            *(f'cuda:{index}' for index in range(torch.cuda.device_count())),
+            *(['mps'] if available['mps'] else []),
+        ]
+        raise ConfigError(
+            f'device {name!r}: not found on this machine, which has {", ".join(found)}'
+        )
     return name
 
 

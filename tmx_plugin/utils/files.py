@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names of files, and writing them so that a half-written one can never be seen."""
+
 import hashlib
 import os
 import re
@@ -11,8 +12,19 @@ from pathlib import Path
 from ..errors import TmxError
 
 #: Endings of video files, in small letters.
-VIDEO_SUFFIXES = ('.mp4', '.mkv', '.avi', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.flv',
-                  '.wmv', '.ts')
+VIDEO_SUFFIXES = (
+    '.mp4',
+    '.mkv',
+    '.avi',
+    '.mov',
+    '.webm',
+    '.m4v',
+    '.mpg',
+    '.mpeg',
+    '.flv',
+    '.wmv',
+    '.ts',
+)
 #: Most bytes of the stem of a file, so that suffixes still fit into the usual 255.
 MAX_STEM = 200
 
@@ -41,7 +53,7 @@ def file_name(video_id: str) -> str:
     if len(encoded) <= MAX_STEM:
         return name
     digest = hashlib.sha256(video_id.encode('utf-8', 'surrogatepass')).hexdigest()[:12]
-    return f'{encoded[:MAX_STEM - 13].decode("utf-8", "ignore")}_{digest}'
+    return f'{encoded[: MAX_STEM - 13].decode("utf-8", "ignore")}_{digest}'
 
 
 @contextmanager
@@ -86,7 +98,8 @@ def _temporary_beside(path: Path) -> str:
     # The suffix stays last: savers such as matplotlib choose the format by it.
     # The stem is cut, so that the name is no longer than a file system takes.
     handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f'.{path.stem[:40]}.', suffix=f'.part{path.suffix[:16]}')
+        dir=path.parent, prefix=f'.{path.stem[:40]}.', suffix=f'.part{path.suffix[:16]}'
+    )
     os.close(handle)
     umask = os.umask(0)
     os.umask(umask)
@@ -125,8 +138,11 @@ def explained_os_errors(path):
         raise
     except OSError as error:
         named = Path(error.filename).absolute() if isinstance(error.filename, str) else None
-        elsewhere = named is not None and named not in path.absolute().parents and (
-            named.parent != path.absolute().parent)
+        elsewhere = (
+            named is not None
+            and named not in path.absolute().parents
+            and (named.parent != path.absolute().parent)
+        )
         if error.errno is None or elsewhere:
             raise
         raise write_error(path, error) from error

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the process keeps memory."""
+
 import ctypes
 import sys
 
@@ -27,5 +28,4 @@ def keep_freed_memory(largest: int = 2**30) -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, largest)) and bool(
-        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+    return bool(mallopt(_M_MMAP_THRESHOLD, largest)) and bool(mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names in messages."""
+
 from collections.abc import Iterable
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading text and json files with errors that say what is wrong where."""
+
 import json
 import math
 from pathlib import Path
@@ -16,14 +17,24 @@ def read_text(path, *, allow_empty: bool = False) -> str:
     """
     path = Path(path)
     if not path.is_file():
-        raise MissingFileError(f'{path}: file not found'
-                               + (' (it is a folder)' if path.is_dir() else
-                                  ' (it is no regular file)' if path.exists() else ''))
+        raise MissingFileError(
+            f'{path}: file not found'
+            + (
+                ' (it is a folder)'
+                if path.is_dir()
+                else ' (it is no regular file)'
+                if path.exists()
+                else ''
+            )
+        )
     try:
         text = path.read_text(encoding='utf-8-sig')
     except UnicodeDecodeError as error:
-        raise FormatError(path, 'text in UTF-8', f'byte {error.object[error.start]:#04x} at '
-                          f'position {error.start}') from error
+        raise FormatError(
+            path,
+            'text in UTF-8',
+            f'byte {error.object[error.start]:#04x} at position {error.start}',
+        ) from error
     if '\0' in text:
         raise FormatError(path, 'text in UTF-8', f'byte 0x00 at position {text.index(chr(0))}')
     if not allow_empty and not text.strip():
@@ -42,10 +53,14 @@ def read_json(path):
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
-        found = 'an end of file (is it cut off?)' if error.pos >= len(text.rstrip()) \
-            else repr(text[error.pos:error.pos + 20])
-        raise FormatError(path, f'json ({error.msg} at line {error.lineno}, column '
-                          f'{error.colno})', found) from error
+        found = (
+            'an end of file (is it cut off?)'
+            if error.pos >= len(text.rstrip())
+            else repr(text[error.pos : error.pos + 20])
+        )
+        raise FormatError(
+            path, f'json ({error.msg} at line {error.lineno}, column {error.colno})', found
+        ) from error
     except _DuplicateKeyError as error:
         raise FormatError(path, 'each key once in an object', f'{str(error)!r} twice') from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, deep nesting
@@ -61,8 +76,9 @@ def read_lines(path) -> list:
 def is_finite(value) -> bool:
     """Whether a value from a json is a number, and a finite one that float64 can hold."""
     try:  # bool is an int in Python, but no measure
-        return not isinstance(value, bool) and isinstance(value, (int, float)) \
-            and math.isfinite(value)
+        return (
+            not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
+        )
     except OverflowError:
         return False
 
@@ -76,6 +92,5 @@ def _unique(pairs):
     if len(items) < len(pairs):
         seen = set()
         # ``add`` returns None: the first name that was seen before is found in one pass.
-        raise _DuplicateKeyError(next(
-            name for name, _ in pairs if name in seen or seen.add(name)))
+        raise _DuplicateKeyError(next(name for name, _ in pairs if name in seen or seen.add(name)))
     return items

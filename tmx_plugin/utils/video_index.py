@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which frames a video file shows, and when: read from its packets, without decoding."""
+
 import logging
 import shlex
 from dataclasses import dataclass
@@ -27,8 +28,9 @@ def import_av():
     try:
         import av
     except ImportError as error:
-        raise MissingPackageError('reading videos needs PyAV: pip install "tmx_plugin[video]"'
-                                  ) from error
+        raise MissingPackageError(
+            'reading videos needs PyAV: pip install "tmx_plugin[video]"'
+        ) from error
     return av
 
 
@@ -58,6 +60,7 @@ class VideoIndex:
 
     def __len__(self) -> int:
         return len(self.times)
+
 
 def read_video_index(path) -> VideoIndex:
     """Find out which frames a video file shows.
@@ -109,21 +112,24 @@ def _default_stream(container, path: str):
     stream = container.streams.best('video')
     if stream is None or _is_cover(stream):
         kinds = sorted({each.type for each in container.streams}) or ['nothing']
-        raise DataError(f'{path}: expected a video stream, found {" and ".join(kinds)}'
-                        + (' with a cover picture' if stream is not None else ' only'))
+        raise DataError(
+            f'{path}: expected a video stream, found {" and ".join(kinds)}'
+            + (' with a cover picture' if stream is not None else ' only')
+        )
     try:
         if stream.codec_context is not None:
             return stream
     except (ValueError, AttributeError):
         pass
     command = mend_command(path, '-c:v libx264 -crf 18', '.mp4')
-    raise DataError(f'{path}: the installed PyAV cannot decode its video codec; convert it: '
-                    f'{command}')
+    raise DataError(
+        f'{path}: the installed PyAV cannot decode its video codec; convert it: {command}'
+    )
 
 
 def _index(container, stream, path: str) -> tuple:
     """The index, and the second at which the last packet of any stream ends."""
-    stamps, decode_stamps, last_length, end = [], [], 0, 0.
+    stamps, decode_stamps, last_length, end = [], [], 0, 0.0
     start = (container.start_time or 0) / 1e6
     try:
         for packet in container.demux():
@@ -136,15 +142,18 @@ def _index(container, stream, path: str) -> tuple:
                 decode_stamps.append(packet.dts)
                 last_length = packet.duration or last_length
     except import_av().FFmpegError as error:
-        print_log(f'{path}: damaged after {len(stamps)} frames ({_reason(error)})', 'current',
-                  logging.WARNING)
+        print_log(
+            f'{path}: damaged after {len(stamps)} frames ({_reason(error)})',
+            'current',
+            logging.WARNING,
+        )
     if not stamps:
         raise DataError(f'{path}: expected a video with frames, found none')
     known = _sorted_stamps(stamps)
     order = known if known is not None else _sorted_stamps(decode_stamps)
     nominal = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
     if order is None:
-        times = np.arange(len(stamps)) / (nominal or [25.])[0]
+        times = np.arange(len(stamps)) / (nominal or [25.0])[0]
     else:
         times = (order - order[0]) * float(stream.time_base)
     fps = _constant_rate(times, nominal)
@@ -173,7 +182,7 @@ def _constant_rate(times: np.ndarray, nominal: list) -> Optional[float]:
     """
     count = len(times)
     if count == 1:
-        return (nominal or [25.])[0]
+        return (nominal or [25.0])[0]
     numbers = np.arange(count)
     for rate in [*nominal, (count - 1) / times[-1]]:
         if np.abs(times * rate - numbers).max() <= JITTER:
@@ -194,19 +203,25 @@ def _warn(index: VideoIndex, container, stream, end: float) -> None:
     warnings = []
     videos = [each for each in container.streams.video if not _is_cover(each)]
     if len(videos) > 1:
-        warnings.append(f'has {len(videos)} video streams; reading stream {index.stream}, the '
-                        'default one')
+        warnings.append(
+            f'has {len(videos)} video streams; reading stream {index.stream}, the default one'
+        )
     if index.varies:
         gaps = np.diff(index.times)
-        warnings.append(f'its frame rate varies between {1 / gaps.max():.4g} and '
-                        f'{1 / gaps.min():.4g}; frames are placed by their time stamps, '
-                        f'{index.fps:.4g} a second')
+        warnings.append(
+            f'its frame rate varies between {1 / gaps.max():.4g} and '
+            f'{1 / gaps.min():.4g}; frames are placed by their time stamps, '
+            f'{index.fps:.4g} a second'
+        )
     claimed = (container.duration or 0) / 1e6
     if KEEPS_LENGTH & {*container.format.name.split(',')} and (
-            end < (1 - CUT_OFF) * claimed - 1 / index.fps):
-        warnings.append(f'ends after {end:.2f} of the {claimed:.2f} s that its header announces; '
-                        'what is there is used. To write a right header: '
-                        f'{mend_command(index.path)}')
+        end < (1 - CUT_OFF) * claimed - 1 / index.fps
+    ):
+        warnings.append(
+            f'ends after {end:.2f} of the {claimed:.2f} s that its header announces; '
+            'what is there is used. To write a right header: '
+            f'{mend_command(index.path)}'
+        )
     for warning in warnings:
         print_log(f'{index.path}: {warning}', 'current', logging.WARNING)
 

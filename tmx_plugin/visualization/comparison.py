@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two sets of predictions on the same videos, side by side."""
+
 import numpy as np
 
 from ..errors import DataError
@@ -27,10 +28,14 @@ def compare(this: Analysis, other: Analysis, rounds: int = 1000, seed: int = 0) 
         DataError: The two do not have the same ground truth.
     """
     if len(this.gt) != len(other.gt) or not np.array_equal(this.gt.segments, other.gt.segments):
-        raise DataError(f'expected two results on the same ground truth, found {len(this.gt)} and '
-                        f'{len(other.gt)} segments')
-    videos = {name: i for i, name in enumerate(
-        dict.fromkeys([*this.results.videos, *other.results.videos]))}
+        raise DataError(
+            f'expected two results on the same ground truth, found {len(this.gt)} and '
+            f'{len(other.gt)} segments'
+        )
+    videos = {
+        name: i
+        for i, name in enumerate(dict.fromkeys([*this.results.videos, *other.results.videos]))
+    }
     weights = draw_videos(len(videos), rounds, seed)
     samples = [100 * _resampled(analysis, videos, weights) for analysis in (this, other)]
     difference = samples[0] - samples[1]
@@ -40,16 +45,22 @@ def compare(this: Analysis, other: Analysis, rounds: int = 1000, seed: int = 0) 
     return dict(
         average_mAP=both['average_mAP'],
         difference=both['average_mAP'][0] - both['average_mAP'][1],
-        interval=interval(difference), share_better=float((difference > 0).mean()),
-        rounds=rounds, seed=seed,
+        interval=interval(difference),
+        share_better=float((difference > 0).mean()),
+        rounds=rounds,
+        seed=seed,
         mAP={name[4:]: values for name, values in both.items() if name != 'average_mAP'},
-        classes=_classes(this, other), kinds=_kinds(this, other))
+        classes=_classes(this, other),
+        kinds=_kinds(this, other),
+    )
 
 
 def _resampled(analysis: Analysis, videos: dict, weights) -> np.ndarray:
     number = np.array([videos[name] for name in analysis.results.videos])
-    gt, det = (SegmentTable(number[table.videos], table.segments, table.labels, table.scores)
-               for table in (analysis.gt, analysis.det))
+    gt, det = (
+        SegmentTable(number[table.videos], table.segments, table.labels, table.scores)
+        for table in (analysis.gt, analysis.det)
+    )
     return resampled_map(gt, det, analysis.matches.found_by[:-1], analysis.matches.rank, weights)
 
 
@@ -65,15 +76,22 @@ def _classes(this: Analysis, other: Analysis) -> list:
     rows = []
     for label, ap, other_ap in zip(this.labels, this.ap.mean(axis=1), other.ap.mean(axis=1)):
         own = this.gt.labels == label
-        rows.append(dict(
-            name=this.results.classes[label], num_gt=int(own.sum()),
-            AP=[100 * float(ap), 100 * float(other_ap)], difference=100 * float(ap - other_ap),
-            gained=int((own & found & ~found_other).sum()),
-            lost=int((own & ~found & found_other).sum())))
+        rows.append(
+            dict(
+                name=this.results.classes[label],
+                num_gt=int(own.sum()),
+                AP=[100 * float(ap), 100 * float(other_ap)],
+                difference=100 * float(ap - other_ap),
+                gained=int((own & found & ~found_other).sum()),
+                lost=int((own & ~found & found_other).sum()),
+            )
+        )
     return sorted(rows, key=lambda row: -row['difference'])
 
 
 def _kinds(this: Analysis, other: Analysis) -> dict:
     tables = [analysis.false_positives['kinds'] for analysis in (this, other)]
-    return {kind: {key: [table[kind][key] for table in tables] for key in ('best_G', 'gain')}
-            for kind in tables[0]}
+    return {
+        kind: {key: [table[kind][key] for table in tables] for key in ('best_G', 'gain')}
+        for kind in tables[0]
+    }

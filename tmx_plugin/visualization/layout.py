@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things go in a timeline: lanes, rows and text widths, without drawing anything."""
+
 from functools import lru_cache
 from typing import NamedTuple, Optional
 
@@ -29,13 +30,13 @@ def shorten(text: str, size: float, width: float, weight: str = 'normal') -> str
         return text
     for keep in range(len(text) - 1, 0, -1):
         head = (keep + 1) // 2
-        short = text[:head] + '…' + text[len(text) - (keep - head):]
+        short = text[:head] + '…' + text[len(text) - (keep - head) :]
         if text_width(short, size, weight) <= width:
             return short
     return '…'
 
 
-def assign_lanes(segments, order=None, *, max_lanes: int, min_length: float = 0.) -> np.ndarray:
+def assign_lanes(segments, order=None, *, max_lanes: int, min_length: float = 0.0) -> np.ndarray:
     """Put segments into lanes in which none overlap, each into the first lane that has room.
 
     Args:
@@ -62,7 +63,7 @@ def assign_lanes(segments, order=None, *, max_lanes: int, min_length: float = 0.
     return lanes
 
 
-def select_predictions(scores, *, score_thr: float = 0., top_k: Optional[int] = None):
+def select_predictions(scores, *, score_thr: float = 0.0, top_k: Optional[int] = None):
     """Indices of the ``top_k`` best predictions that reach ``score_thr``, best first.
 
     Args:
@@ -113,8 +114,9 @@ class Row(NamedTuple):
         return int(max(self.pred_lanes.max(initial=0) + 1, 1))
 
 
-def make_row(label, gt_segments, gt_labels, pred_segments, pred_labels, *, order, max_lanes,
-             min_length) -> Row:
+def make_row(
+    label, gt_segments, gt_labels, pred_segments, pred_labels, *, order, max_lanes, min_length
+) -> Row:
     """Lay out the segments of one class; ``order`` lists the predictions to show, best first."""
     gt = np.flatnonzero(gt_labels == label)
     pred = order[pred_labels[order] == label]
@@ -123,5 +125,7 @@ def make_row(label, gt_segments, gt_labels, pred_segments, pred_labels, *, order
         gt=gt,
         gt_lanes=assign_lanes(gt_segments[gt], max_lanes=max_lanes, min_length=min_length),
         pred=pred,
-        pred_lanes=assign_lanes(pred_segments[pred], np.arange(len(pred)), max_lanes=max_lanes,
-                                min_length=min_length))
+        pred_lanes=assign_lanes(
+            pred_segments[pred], np.arange(len(pred)), max_lanes=max_lanes, min_length=min_length
+        ),
+    )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Self-contained pages: templates with their styles, scripts and data inside."""
+
 import json
 import math
 from pathlib import Path
@@ -10,8 +11,10 @@ from markupsafe import Markup
 from ..utils.files import atomic_write
 
 # Everything is inside but the videos: a page can load nothing else, whatever its data say.
-POLICY = ("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-          "img-src data: blob:; media-src 'self' file: data: blob: http: https:")
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; media-src 'self' file: data: blob: http: https:"
+)
 _FOLDER = Path(__file__).parent / 'templates'
 
 
@@ -45,14 +48,17 @@ def write_page(path, template: str, scripts=(), **values) -> Path:
     Returns:
         Path: ``path``.
     """
-    parts = {f'{name}_js': Markup((_FOLDER / f'{name}.js').read_text('utf-8'))
-             for name in scripts}
+    parts = {f'{name}_js': Markup((_FOLDER / f'{name}.js').read_text('utf-8')) for name in scripts}
     environment = Environment(
-        loader=PackageLoader(__package__, 'templates'), autoescape=True,
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+        loader=PackageLoader(__package__, 'templates'),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     text = environment.get_template(template).render(
-        policy=POLICY, page_css=Markup((_FOLDER / 'page.css').read_text('utf-8')),
-        **parts, **values)
+        policy=POLICY, page_css=Markup((_FOLDER / 'page.css').read_text('utf-8')), **parts, **values
+    )
     with atomic_write(Path(path)) as file:
         file.write(text)
     return Path(path)

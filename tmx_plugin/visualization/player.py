@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A page that plays videos above timelines of their predictions and ground truth."""
+
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -47,9 +48,16 @@ class Track(NamedTuple):
     kinds: Optional[np.ndarray] = None
 
 
-def player_data(tracks: Iterable[Track], classes: Sequence[str], page_folder, *,
-                score: float = 0.3, main_tiou: float = 0.5, thresholds=None,
-                top_k: Optional[int] = None) -> dict:
+def player_data(
+    tracks: Iterable[Track],
+    classes: Sequence[str],
+    page_folder,
+    *,
+    score: float = 0.3,
+    main_tiou: float = 0.5,
+    thresholds=None,
+    top_k: Optional[int] = None,
+) -> dict:
     """What the player's script reads.
 
     Args:
@@ -76,14 +84,26 @@ def player_data(tracks: Iterable[Track], classes: Sequence[str], page_folder, *,
         top_k = _most_of_a_video(counts)
     top = max((float(track.scores.max(initial=0)) for track in tracks), default=0)
     return dict(
-        classes=list(classes), kinds=list(KINDS), main_tiou=main_tiou, score=score,
-        judged=any(track.kinds is not None for track in tracks), maxScore=max(top, 1.),
+        classes=list(classes),
+        kinds=list(KINDS),
+        main_tiou=main_tiou,
+        score=score,
+        judged=any(track.kinds is not None for track in tracks),
+        maxScore=max(top, 1.0),
         thresholds=None if thresholds is None else [float(x) for x in thresholds],
-        videos=[_video(track, page_folder, top_k) for track in tracks])
+        videos=[_video(track, page_folder, top_k) for track in tracks],
+    )
 
 
-def write_player(tracks: Iterable[Track], classes: Sequence[str], path, *,
-                 title: str = 'Player', note: str = '', **options) -> Path:
+def write_player(
+    tracks: Iterable[Track],
+    classes: Sequence[str],
+    path,
+    *,
+    title: str = 'Player',
+    note: str = '',
+    **options,
+) -> Path:
     """Write the player as a page of its own.
 
     Args:
@@ -96,13 +116,19 @@ def write_player(tracks: Iterable[Track], classes: Sequence[str], path, *,
         Path: ``path``.
     """
     data = player_data(tracks, classes, Path(path).parent, **options)
-    return write_page(path, 'player.html', SCRIPTS, title=title, note=note,
-                      player_json=json_script(data))
+    return write_page(
+        path, 'player.html', SCRIPTS, title=title, note=note, player_json=json_script(data)
+    )
 
 
-def make_tracks(durations: dict, *, annotations: Iterable[VideoAnnotation] = (),
-                predictions: Optional[dict] = None, classes: Sequence[str] = (),
-                videos: Optional[dict] = None):
+def make_tracks(
+    durations: dict,
+    *,
+    annotations: Iterable[VideoAnnotation] = (),
+    predictions: Optional[dict] = None,
+    classes: Sequence[str] = (),
+    videos: Optional[dict] = None,
+):
     """Tracks of ground truth and predictions that are shown as they are, not judged.
 
     Args:
@@ -118,21 +144,32 @@ def make_tracks(durations: dict, *, annotations: Iterable[VideoAnnotation] = (),
     predictions, videos = predictions or {}, videos or {}
     truth = {each.video_id: each for each in annotations if each.video_id in durations}
     labels = {label for each in truth.values() for label in each.labels} | {
-        item['label'] for name in durations for item in predictions.get(name, ())}
+        item['label'] for name in durations for item in predictions.get(name, ())
+    }
     names = list(dict.fromkeys([*classes, *sorted(labels)]))
     number = {name: i for i, name in enumerate(names)}
     tracks = []
     for name, duration in durations.items():
         found = predictions.get(name, ())
-        gt = dict(
-            gt_segments=truth[name].segments_sec,
-            gt_labels=np.array([number[label] for label in truth[name].labels], np.int64),
-        ) if name in truth else {}
-        tracks.append(Track(
-            name, duration, videos.get(name), **gt,
-            segments=np.array([x['segment'] for x in found], np.float64).reshape(-1, 2),
-            scores=np.array([x['score'] for x in found], np.float64),
-            labels=np.array([number[x['label']] for x in found], np.int64)))
+        gt = (
+            dict(
+                gt_segments=truth[name].segments_sec,
+                gt_labels=np.array([number[label] for label in truth[name].labels], np.int64),
+            )
+            if name in truth
+            else {}
+        )
+        tracks.append(
+            Track(
+                name,
+                duration,
+                videos.get(name),
+                **gt,
+                segments=np.array([x['segment'] for x in found], np.float64).reshape(-1, 2),
+                scores=np.array([x['score'] for x in found], np.float64),
+                labels=np.array([number[x['label']] for x in found], np.int64),
+            )
+        )
     return tracks, names
 
 
@@ -155,14 +192,19 @@ def find_videos(folder, names: Iterable[str]) -> dict:
     names = list(names)
     found = {}
     for name in names:
-        paths = (folder / f'{stem}{suffix}' for stem in (name, file_name(name))
-                 for suffix in BROWSER_SUFFIXES)
+        paths = (
+            folder / f'{stem}{suffix}'
+            for stem in (name, file_name(name))
+            for suffix in BROWSER_SUFFIXES
+        )
         path = next((path for path in paths if path.is_file()), None)
         if path is not None:
             found[name] = path
     if not found:
-        raise DataError(f'{folder}: expected videos such as {names[0]}.mp4, found none of the '
-                        f'{len(names)} videos')
+        raise DataError(
+            f'{folder}: expected videos such as {names[0]}.mp4, found none of the '
+            f'{len(names)} videos'
+        )
     return found
 
 
@@ -182,20 +224,29 @@ def _video(track: Track, page_folder, top_k: int) -> dict:
     keep = np.sort(np.argsort(-track.scores, kind='stable')[:top_k])
     ends = [track.duration, *track.gt_segments[:, 1], *track.segments[keep, 1]]
     return dict(
-        name=track.name, src=None if track.video is None else _link(track.video, page_folder),
+        name=track.name,
+        src=None if track.video is None else _link(track.video, page_folder),
         # Annotated and predicted segments may end after the video; they are shown all the same.
-        duration=max(float(np.nanmax(ends)), 1e-3), left_out=len(track.scores) - len(keep),
-        gt=dict(_segments(track.gt_segments, track.gt_labels),
-                f=[None] * len(track.gt_labels) if track.gt_found is None else
-                _round(track.gt_found, 4)),
-        det=dict(_segments(track.segments[keep], track.labels[keep]),
-                 p=_round(track.scores[keep], 4),
-                 k=None if track.kinds is None else track.kinds[keep].tolist()))
+        duration=max(float(np.nanmax(ends)), 1e-3),
+        left_out=len(track.scores) - len(keep),
+        gt=dict(
+            _segments(track.gt_segments, track.gt_labels),
+            f=[None] * len(track.gt_labels)
+            if track.gt_found is None
+            else _round(track.gt_found, 4),
+        ),
+        det=dict(
+            _segments(track.segments[keep], track.labels[keep]),
+            p=_round(track.scores[keep], 4),
+            k=None if track.kinds is None else track.kinds[keep].tolist(),
+        ),
+    )
 
 
 def _segments(segments, labels) -> dict:
-    return dict(s=_round(segments[:, 0], 3), e=_round(segments[:, 1], 3),
-                l=np.asarray(labels).tolist())
+    return dict(
+        s=_round(segments[:, 0], 3), e=_round(segments[:, 1], 3), l=np.asarray(labels).tolist()
+    )
 
 
 def _round(values, digits: int) -> list:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A self-contained HTML page on a set of predictions: where they are good, and what goes wrong."""
+
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +20,23 @@ from .report_data import Analysis
 from .results import Results
 
 
-def write_report(results: Results, path, tious: Sequence[float], *, title: str = 'Report',
-                 main_tiou: float = 0.5, score_thr: Optional[float] = None,
-                 top_k: Optional[int] = None, num_videos: int = 20, rule: str = 'detad',
-                 buckets: str = 'auto', videos: Optional[dict] = None,
-                 other: Optional[Results] = None, other_name: str = 'other',
-                 thresholds_file=None) -> dict:
+def write_report(
+    results: Results,
+    path,
+    tious: Sequence[float],
+    *,
+    title: str = 'Report',
+    main_tiou: float = 0.5,
+    score_thr: Optional[float] = None,
+    top_k: Optional[int] = None,
+    num_videos: int = 20,
+    rule: str = 'detad',
+    buckets: str = 'auto',
+    videos: Optional[dict] = None,
+    other: Optional[Results] = None,
+    other_name: str = 'other',
+    thresholds_file=None,
+) -> dict:
     """Analyse predictions; write the report and ``report.json`` beside it.
 
     Args:
@@ -59,19 +71,35 @@ def write_report(results: Results, path, tious: Sequence[float], *, title: str =
     if score_thr is None:
         score_thr = thresholds.default
     player = player_data(
-        tracks(analysis, document['videos'], videos or {}), results.classes, Path(path).parent,
-        score=score_thr, main_tiou=analysis.main_tiou, thresholds=analysis.thresholds, top_k=top_k)
+        tracks(analysis, document['videos'], videos or {}),
+        results.classes,
+        Path(path).parent,
+        score=score_thr,
+        main_tiou=analysis.main_tiou,
+        thresholds=analysis.thresholds,
+        top_k=top_k,
+    )
     with atomic_write(Path(path).with_suffix('.json')) as file:
         json.dump(document, file, allow_nan=False)
     if thresholds_file is not None:
         thresholds.write(thresholds_file)
     write_page(
-        path, 'report.html', (*SCRIPTS, 'report'), title=title, doc=document,
-        min_tiou=errors.MIN_TIOU, min_precision=MIN_PRECISION, num_videos=num_videos,
-        note=_what_is_inside(player, len(results.det)), player_json=json_script(player),
-        report_json=json_script({key: document[key] for key in (
-            'classes', 'curves', 'operating_points')}),
-        chart_json=json_script(report_charts(document)), plotly_js=_plotly())
+        path,
+        'report.html',
+        (*SCRIPTS, 'report'),
+        title=title,
+        doc=document,
+        min_tiou=errors.MIN_TIOU,
+        min_precision=MIN_PRECISION,
+        num_videos=num_videos,
+        note=_what_is_inside(player, len(results.det)),
+        player_json=json_script(player),
+        report_json=json_script(
+            {key: document[key] for key in ('classes', 'curves', 'operating_points')}
+        ),
+        chart_json=json_script(report_charts(document)),
+        plotly_js=_plotly(),
+    )
     return analysis.summary()
 
 
@@ -87,19 +115,29 @@ def tracks(analysis: Analysis, order: Sequence[dict], videos: dict) -> list:
         list[Track]: Of each video.
     """
     results = analysis.results
-    gt_rows, det_rows = (_split(table.videos, len(results.videos))
-                         for table in (results.gt, results.det))
+    gt_rows, det_rows = (
+        _split(table.videos, len(results.videos)) for table in (results.gt, results.det)
+    )
     number = {name: i for i, name in enumerate(results.videos)}
     kinds = analysis.kinds[-1]
     found = []
     for row in order:
         name = row['name']
         gt, det = gt_rows[number[name]], det_rows[number[name]]
-        found.append(Track(
-            name, results.durations.get(name, np.nan), videos.get(name),
-            results.gt.segments[gt], results.gt.labels[gt], analysis.found_score[gt],
-            results.det.segments[det], results.det.scores[det], results.det.labels[det],
-            kinds[det]))
+        found.append(
+            Track(
+                name,
+                results.durations.get(name, np.nan),
+                videos.get(name),
+                results.gt.segments[gt],
+                results.gt.labels[gt],
+                analysis.found_score[gt],
+                results.det.segments[det],
+                results.det.scores[det],
+                results.det.labels[det],
+                kinds[det],
+            )
+        )
     return found
 
 
@@ -114,11 +152,14 @@ def _what_is_inside(player: dict, count: int) -> str:
     if not left_out:
         return 'All predictions are in this page.'
     most = max(len(video['det']['s']) for video in player['videos'])
-    return (f'The best {most} predictions of each video are in this page, {count - left_out} of '
-            f'{count}: it holds {MAX_PREDICTIONS} at most unless --top-k says otherwise. All '
-            'numbers above are of all predictions.')
+    return (
+        f'The best {most} predictions of each video are in this page, {count - left_out} of '
+        f'{count}: it holds {MAX_PREDICTIONS} at most unless --top-k says otherwise. All '
+        'numbers above are of all predictions.'
+    )
 
 
 def _plotly() -> Markup:
     from plotly.offline import get_plotlyjs  # 0.5 s to import
+
     return Markup(get_plotlyjs())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Predictions and annotations of one subset, read from their ActivityNet-style jsons."""
+
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,8 +59,9 @@ class Results:
             scores[self.videos[number]] = float(average_precision(gt, det, tious)[1].mean())
         return dict(sorted(scores.items(), key=lambda item: -item[1]))
 
-    def timeline(self, video: str, *, correct=None, title: Optional[str] = None,
-                 **kwargs) -> Figure:
+    def timeline(
+        self, video: str, *, correct=None, title: Optional[str] = None, **kwargs
+    ) -> Figure:
         """Timeline of one video, see :func:`draw_timeline` for the further options.
 
         Args:
@@ -70,13 +72,25 @@ class Results:
         gt_rows, det_rows = self.video_rows(video)
         gt, det = self.gt.rows(gt_rows), self.det.rows(det_rows)
         return draw_timeline(
-            gt.segments, gt.labels, det.segments, det.scores, det.labels,
-            duration=self.durations.get(video), classes=self.classes, title=title or video,
-            pred_correct=None if correct is None else correct[det_rows], **kwargs)
+            gt.segments,
+            gt.labels,
+            det.segments,
+            det.scores,
+            det.labels,
+            duration=self.durations.get(video),
+            classes=self.classes,
+            title=title or video,
+            pred_correct=None if correct is None else correct[det_rows],
+            **kwargs,
+        )
 
 
-def load_results(predictions, annotations, subset: Union[str, Sequence[str], None] = None,
-                 videos: Optional[Sequence[str]] = None) -> Results:
+def load_results(
+    predictions,
+    annotations,
+    subset: Union[str, Sequence[str], None] = None,
+    videos: Optional[Sequence[str]] = None,
+) -> Results:
     """Read the predictions on a subset and its annotations.
 
     Args:
@@ -100,20 +114,29 @@ def load_results(predictions, annotations, subset: Union[str, Sequence[str], Non
     found = read_activitynet(predictions)
     annotated = read_annotations(annotations)
     wanted = _wanted_subsets(predictions, annotations, subset, annotated, found)
-    annotated = [video for video in annotated if video.subset in wanted
-                 and (videos is None or video.video_id in videos)]
+    annotated = [
+        video
+        for video in annotated
+        if video.subset in wanted and (videos is None or video.video_id in videos)
+    ]
     if videos is not None:
         found = {name: items for name, items in found.items() if name in videos}
     segments = {video.video_id: list(zip(video.labels, video.segments_sec)) for video in annotated}
     for sentence in describe_unmatched(
-            {name: [item['label'] for item in items] for name, items in found.items()},
-            {label for video in annotated for label in video.labels}, segments):
+        {name: [item['label'] for item in items] for name, items in found.items()},
+        {label for video in annotated for label in video.labels},
+        segments,
+    ):
         print_log(f'{predictions}: {sentence}', 'current', logging.WARNING)
     gt, det, classes = segment_tables(segments, found)
     return Results(
-        gt=clean_ground_truth(gt), det=det, classes=classes, subset=', '.join(wanted),
+        gt=clean_ground_truth(gt),
+        det=det,
+        classes=classes,
+        subset=', '.join(wanted),
         videos=list(dict.fromkeys([*segments, *found])),
-        durations={video.video_id: video.duration for video in annotated})
+        durations={video.video_id: video.duration for video in annotated},
+    )
 
 
 def _wanted_subsets(predictions, annotations, subset, annotated, found) -> list:
@@ -124,7 +147,8 @@ def _wanted_subsets(predictions, annotations, subset, annotated, found) -> list:
         if len(predicted) != 1:
             raise DataError(
                 f'{predictions}: expected videos of one subset of {annotations}, found them in '
-                f'{predicted or "none"}; name one of {sorted(subsets)}')
+                f'{predicted or "none"}; name one of {sorted(subsets)}'
+            )
         return predicted
     names = match_subsets([subset] if isinstance(subset, str) else subset, subsets)
     if not names:

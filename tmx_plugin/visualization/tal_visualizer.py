@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Visualizer that turns the data sample of a video into a timeline picture."""
+
 from typing import Optional
 
 import numpy as np
@@ -32,10 +33,20 @@ class TALVisualizer(Visualizer):
         3
     """
 
-    def add_datasample(self, name: str, data_sample: BaseDataElement, *, draw_gt: bool = True,
-                       draw_pred: bool = True, score_thr: float = 0.3,
-                       top_k: Optional[int] = None, show: bool = False, wait_time: float = 0.,
-                       out_file=None, step: int = 0) -> np.ndarray:
+    def add_datasample(
+        self,
+        name: str,
+        data_sample: BaseDataElement,
+        *,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        score_thr: float = 0.3,
+        top_k: Optional[int] = None,
+        show: bool = False,
+        wait_time: float = 0.0,
+        out_file=None,
+        step: int = 0,
+    ) -> np.ndarray:
         """Draw the timeline of one video.
 
         Args:
@@ -62,10 +73,17 @@ class TALVisualizer(Visualizer):
         fig = draw_timeline(
             meta.get('gt_segments_sec') if draw_gt else None,
             meta.get('gt_segment_labels') if draw_gt else None,
-            *((None,) * 3 if pred is None else
-              (tensor2ndarray(pred[key]) for key in ('segments', 'scores', 'labels'))),
-            duration=meta.get('duration'), classes=(self.dataset_meta or {}).get('classes'),
-            title=name, score_thr=score_thr, top_k=top_k)
+            *(
+                (None,) * 3
+                if pred is None
+                else (tensor2ndarray(pred[key]) for key in ('segments', 'scores', 'labels'))
+            ),
+            duration=meta.get('duration'),
+            classes=(self.dataset_meta or {}).get('classes'),
+            title=name,
+            score_thr=score_thr,
+            top_k=top_k,
+        )
         image = figure_to_image(fig)
         if show:
             self.show(image, win_name=name, wait_time=wait_time)

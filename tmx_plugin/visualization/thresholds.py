@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Thresholds on the score, one a class, and their file."""
+
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,8 +37,12 @@ class Thresholds(NamedTuple):
     def write(self, path) -> Path:
         """Write them as json: ``tiou``, ``default`` and ``classes``."""
         with atomic_write(Path(path)) as file:
-            json.dump(dict(tiou=self.tiou, default=self.default, classes=self.classes), file,
-                      allow_nan=False, indent=1)
+            json.dump(
+                dict(tiou=self.tiou, default=self.default, classes=self.classes),
+                file,
+                allow_nan=False,
+                indent=1,
+            )
         return Path(path)
 
 
@@ -62,8 +67,11 @@ def read_thresholds(text) -> Thresholds:
         raise ConfigError(f'expected a number or a file of thresholds as least score, found {path}')
     content = read_json(path)
     classes = content.get('classes') if isinstance(content, dict) else None
-    if not (isinstance(classes, dict)
-            and all(is_finite(x) for x in [*classes.values(), content.get('default')])):
-        raise FormatError(path, 'a number as "default" and numbers by class as "classes"',
-                          f'{content!r:.200}')
+    if not (
+        isinstance(classes, dict)
+        and all(is_finite(x) for x in [*classes.values(), content.get('default')])
+    ):
+        raise FormatError(
+            path, 'a number as "default" and numbers by class as "classes"', f'{content!r:.200}'
+        )
     return Thresholds(float(content['default']), classes, content.get('tiou'))

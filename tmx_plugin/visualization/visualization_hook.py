@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hook that draws the timelines of validation and test videos."""
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -42,9 +43,16 @@ class TALVisualizationHook(Hook):
         'NORMAL'
     """
 
-    def __init__(self, enable: bool = False, interval: int = 1, show: bool = False,
-                 wait_time: float = 0., out_dir: Optional[str] = None, score_thr: float = 0.3,
-                 top_k: Optional[int] = None) -> None:
+    def __init__(
+        self,
+        enable: bool = False,
+        interval: int = 1,
+        show: bool = False,
+        wait_time: float = 0.0,
+        out_dir: Optional[str] = None,
+        score_thr: float = 0.3,
+        top_k: Optional[int] = None,
+    ) -> None:
         if interval < 1:
             raise ConfigError(f'expected an interval of at least 1, found {interval}')
         self.enable = enable
@@ -62,7 +70,8 @@ class TALVisualizationHook(Hook):
         if self.enable and not isinstance(runner.visualizer, TALVisualizer):
             raise ConfigError(
                 "TALVisualizationHook needs visualizer=dict(type='TALVisualizer', ...) in the "
-                f'configuration, found {type(runner.visualizer).__name__}')
+                f'configuration, found {type(runner.visualizer).__name__}'
+            )
 
     def before_val_epoch(self, runner: Runner) -> None:
         """Count videos from 0 again."""
@@ -70,14 +79,24 @@ class TALVisualizationHook(Hook):
 
     before_test_epoch = before_val_epoch
 
-    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch=None,
-                       outputs: Optional[Sequence[BaseDataElement]] = None) -> None:
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch=None,
+        outputs: Optional[Sequence[BaseDataElement]] = None,
+    ) -> None:
         """Draw the videos of a validation batch under the epoch (or iteration) reached."""
         step = runner.epoch if runner.log_processor.by_epoch else runner.iter
         self._draw(runner, outputs, step, f'_{step}')
 
-    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch=None,
-                        outputs: Optional[Sequence[BaseDataElement]] = None) -> None:
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch=None,
+        outputs: Optional[Sequence[BaseDataElement]] = None,
+    ) -> None:
         """Draw the videos of a test batch."""
         self._draw(runner, outputs, 0, '')
 
@@ -97,4 +116,5 @@ class TALVisualizationHook(Hook):
                 name = str(data_sample.metainfo.get('video_id', index))
                 out_file = self.out_dir and self.out_dir / f'{file_name(name)}{suffix}.png'
                 runner.visualizer.add_datasample(
-                    name, data_sample, out_file=out_file, step=step, **self.draw_args)
+                    name, data_sample, out_file=out_file, step=step, **self.draw_args
+                )

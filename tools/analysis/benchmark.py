@@ -9,6 +9,7 @@ Every line is measured in a fresh process, after a warm-up. Steps and forward pa
 bare convolutions of the same sizes, and the ratio of the least times is what can be compared
 between machines; seconds cannot. In brackets: the public implementation.
 """
+
 import argparse
 import json
 import os
@@ -26,82 +27,145 @@ THUMOS, MULTITHUMOS = 'thumos_i3d', 'multithumos_i3d'
 NOUN, VERB = 'epic_kitchens_slowfast_noun', 'epic_kitchens_slowfast_verb'
 TENTHS = [i / 10 for i in range(1, 10)]
 #: What the growth curves vary, one at a time.
-GROWTH = dict(num_gts=(100, 300, 600, 1000), num_classes=(100, 293, 600, 1000),
-              length=(2304, 5000, 10000, 20000))
+GROWTH = dict(
+    num_gts=(100, 300, 600, 1000),
+    num_classes=(100, 293, 600, 1000),
+    length=(2304, 5000, 10000, 20000),
+)
 #: (name, function, its arguments, figures of the reference), by part.
 CASES = {
     'step': [
-        ('thumos, 15 segments a video', dict(config=THUMOS, num_gts=15),
-         dict(ratio=1.31, assignment=.06 / 1.81, peak=.9e9)),
-        ('multithumos, 200', dict(config=MULTITHUMOS, num_gts=200),
-         dict(assignment=3. / 4.7, peak=3.1e9)),
-        ('epic verb, 400', dict(config=VERB, num_gts=400),
-         dict(assignment=14. / 16.4, peak=7.0e9)),
-        ('epic noun, 150', dict(config=NOUN, num_gts=150),
-         dict(assignment=12. / 17.3, peak=7.9e9)),
-        ('epic noun, 300', dict(config=NOUN, num_gts=300),
-         dict(assignment=66. / 74.6, peak=15.0e9)),
+        (
+            'thumos, 15 segments a video',
+            dict(config=THUMOS, num_gts=15),
+            dict(ratio=1.31, assignment=0.06 / 1.81, peak=0.9e9),
+        ),
+        (
+            'multithumos, 200',
+            dict(config=MULTITHUMOS, num_gts=200),
+            dict(assignment=3.0 / 4.7, peak=3.1e9),
+        ),
+        (
+            'epic verb, 400',
+            dict(config=VERB, num_gts=400),
+            dict(assignment=14.0 / 16.4, peak=7.0e9),
+        ),
+        (
+            'epic noun, 150',
+            dict(config=NOUN, num_gts=150),
+            dict(assignment=12.0 / 17.3, peak=7.9e9),
+        ),
+        (
+            'epic noun, 300',
+            dict(config=NOUN, num_gts=300),
+            dict(assignment=66.0 / 74.6, peak=15.0e9),
+        ),
     ],
-    'growth': [(f'{axis} {value}', {**dict(config=NOUN, num_gts=300, num_classes=293, length=2304),
-                                    axis: value}, {})
-               for axis, values in GROWTH.items() for value in values],
+    'growth': [
+        (
+            f'{axis} {value}',
+            {**dict(config=NOUN, num_gts=300, num_classes=293, length=2304), axis: value},
+            {},
+        )
+        for axis, values in GROWTH.items()
+        for value in values
+    ],
     'forward': [
         ('thumos', dict(config=THUMOS), dict(ratio=1.23)),
         ('epic noun', dict(config=NOUN), {}),
     ],
     'post': [
-        ('thumos', dict(config=THUMOS, num_gts=15, num_present=1, shortest=3.), {}),
-        ('multithumos', dict(config=MULTITHUMOS, num_gts=200, num_present=20, shortest=3.), {}),
-        ('epic noun', dict(config=NOUN, num_gts=150, num_present=60, shortest=1.), {}),
-        ('epic verb', dict(config=VERB, num_gts=150, num_present=25, shortest=1.), {}),
+        ('thumos', dict(config=THUMOS, num_gts=15, num_present=1, shortest=3.0), {}),
+        ('multithumos', dict(config=MULTITHUMOS, num_gts=200, num_present=20, shortest=3.0), {}),
+        ('epic noun', dict(config=NOUN, num_gts=150, num_present=60, shortest=1.0), {}),
+        ('epic verb', dict(config=VERB, num_gts=150, num_present=25, shortest=1.0), {}),
     ],
     'map': [
-        ('20 classes, 5 tIoUs', dict(num_videos=212, num_gts=3358, num_classes=20, per_video=200,
-                                     tious=TENTHS[2:7]), {}),
-        ('65 classes, 9 tIoUs', dict(num_videos=212, num_gts=20186, num_classes=65, per_video=800,
-                                     tious=TENTHS), {}),
-        ('293 classes, 5 tIoUs', dict(num_videos=138, num_gts=9668, num_classes=293,
-                                      per_video=2000, tious=TENTHS[:5]), {}),
-        ('65 classes, 9 tIoUs, many', dict(num_videos=212, num_gts=20186, num_classes=65,
-                                           per_video=4387, tious=TENTHS), {}),
+        (
+            '20 classes, 5 tIoUs',
+            dict(num_videos=212, num_gts=3358, num_classes=20, per_video=200, tious=TENTHS[2:7]),
+            {},
+        ),
+        (
+            '65 classes, 9 tIoUs',
+            dict(num_videos=212, num_gts=20186, num_classes=65, per_video=800, tious=TENTHS),
+            {},
+        ),
+        (
+            '293 classes, 5 tIoUs',
+            dict(num_videos=138, num_gts=9668, num_classes=293, per_video=2000, tious=TENTHS[:5]),
+            {},
+        ),
+        (
+            '65 classes, 9 tIoUs, many',
+            dict(num_videos=212, num_gts=20186, num_classes=65, per_video=4387, tious=TENTHS),
+            {},
+        ),
     ],
     'data': [(kind, dict(kind=kind), {}) for kind in ('npy', 'npz', 'npz_compressed', 'ram')],
 }
 FUNCTIONS = dict(
-    step='benchmark_model.training_step', growth='benchmark_growth.growth',
+    step='benchmark_model.training_step',
+    growth='benchmark_growth.growth',
     forward='benchmark_model.inference_forward',
-    post='benchmark_detections.post_processing', map='benchmark_detections.mean_average_precision',
-    data='benchmark_data.training_samples')
+    post='benchmark_detections.post_processing',
+    map='benchmark_detections.mean_average_precision',
+    data='benchmark_data.training_samples',
+)
 #: What can be measured with --device cuda: by CUDA events, with launches and synchronisations.
 GPU_FUNCTIONS = dict(step='benchmark_gpu.training_step', forward='benchmark_gpu.inference_forward')
 TITLES = dict(
     step='Training step: forward, assignment, losses, backward; iteration: preprocessor to '
-         'averaged weights; bare: convolutions alone; T = 2304, batch 2, float32',
+    'averaged weights; bare: convolutions alone; T = 2304, batch 2, float32',
     growth='Training step and post-processing of epic noun: 300 segments a video, 293 classes, '
-           'T = 2304, one of them varied',
+    'T = 2304, one of them varied',
     forward='Forward pass of one video, T = 2304, float32, and the bare convolutions in turns',
     post='Post-processing of one video, T = 2304: logits to seconds',
-    map='mAP, from arrays', data='Reading a window of 2304 x 2304 from a video of 6750')
+    map='mAP, from arrays',
+    data='Reading a window of 2304 x 2304 from a video of 6750',
+)
 RUNS = dict(step=10, growth=2, forward=15, post=15, map=5, data=15)
 
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--only', choices=tuple(CASES), action='append',
-                        help='measure this part; may be repeated (default: all)')
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        '--only',
+        choices=tuple(CASES),
+        action='append',
+        help='measure this part; may be repeated (default: all)',
+    )
     parser.add_argument('--json', metavar='FILE', help='write all figures to this file')
-    parser.add_argument('--plot', metavar='FILE', help='draw the growth of time and memory '
-                        '(.png, .pdf, .svg); needs the part growth')
-    parser.add_argument('--runs', type=int, help='runs after the warm-up (default: 2 for growth, 5 '
-                        'for map, 10 for step, 15 for the others)')
-    parser.add_argument('--threads', type=int, default=os.cpu_count(),
-                        help='CPU threads (default: all, %(default)s here)')
-    parser.add_argument('--measure', nargs=2, metavar=('FUNCTION', 'ARGUMENTS'),
-                        help=argparse.SUPPRESS)  # what the fresh processes are started with
-    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu', help='cuda: steps and '
-                        'forward passes by CUDA events, kernel launches and synchronisations of '
-                        'one, memory of the device (default: cpu)')
+    parser.add_argument(
+        '--plot',
+        metavar='FILE',
+        help='draw the growth of time and memory (.png, .pdf, .svg); needs the part growth',
+    )
+    parser.add_argument(
+        '--runs',
+        type=int,
+        help='runs after the warm-up (default: 2 for growth, 5 '
+        'for map, 10 for step, 15 for the others)',
+    )
+    parser.add_argument(
+        '--threads',
+        type=int,
+        default=os.cpu_count(),
+        help='CPU threads (default: all, %(default)s here)',
+    )
+    parser.add_argument(
+        '--measure', nargs=2, metavar=('FUNCTION', 'ARGUMENTS'), help=argparse.SUPPRESS
+    )  # what the fresh processes are started with
+    parser.add_argument(
+        '--device',
+        choices=('cpu', 'cuda'),
+        default='cpu',
+        help='cuda: steps and '
+        'forward passes by CUDA events, kernel launches and synchronisations of '
+        'one, memory of the device (default: cpu)',
+    )
     args = parser.parse_args(argv)
     args.functions = FUNCTIONS if args.device == 'cpu' else GPU_FUNCTIONS
     args.only = args.only or list(args.functions)
@@ -117,6 +181,7 @@ def measure_here(function: str, arguments: dict) -> dict:
     import importlib
 
     import tmx_plugin  # noqa: F401
+
     module, name = function.split('.')
     return getattr(importlib.import_module(f'measurements.{module}'), name)(**arguments)
 
@@ -129,16 +194,25 @@ def measure(function: str, arguments: dict, runs: int, threads: int) -> dict:
         arguments['config'] = str(config)
     # This process stays small, without torch: a child's peak memory starts at its parent's.
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).resolve()), '--measure', function,
-         json.dumps(arguments)],
-        stdout=subprocess.PIPE, text=True, check=True,
-        env=dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads)))
+        [
+            sys.executable,
+            str(Path(__file__).resolve()),
+            '--measure',
+            function,
+            json.dumps(arguments),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads)),
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def machine(threads: int) -> dict:
     """What the figures were measured on and with."""
     from importlib.metadata import PackageNotFoundError, version
+
     versions = {}
     for name in ('torch', 'numpy', 'mmengine', 'mmaction2', 'mmcv', 'mmcv-lite'):
         try:
@@ -149,9 +223,15 @@ def machine(threads: int) -> dict:
     if cpuinfo.is_file():
         names = re.findall(r'^model name\s*: (.*)$', cpuinfo.read_text(), re.MULTILINE)
         processor = names[0] if names else processor
-    return dict(processor=processor, cores=os.cpu_count(), threads=threads,
-                load=os.getloadavg()[0], system=platform.platform(terse=True),
-                python=platform.python_version(), **versions)
+    return dict(
+        processor=processor,
+        cores=os.cpu_count(),
+        threads=threads,
+        load=os.getloadavg()[0],
+        system=platform.platform(terse=True),
+        python=platform.python_version(),
+        **versions,
+    )
 
 
 def figure(name: str, value: float) -> str:
@@ -171,6 +251,7 @@ def report(part: str, rows: list) -> None:
     """Print the table of a part: measured, and in brackets the reference where it is known."""
     from rich.console import Console
     from rich.table import Table
+
     names = list(dict.fromkeys(name for row in rows for name in row['measured']))
     table = Table('', *(name.replace('_', ' ') for name in names))
     for row in rows:
@@ -187,6 +268,7 @@ def draw_growth(rows: list, path: str) -> None:
     from matplotlib.figure import Figure
 
     from tmx_plugin.utils.files import atomic_write
+
     titles = dict(num_gts='segments a video', num_classes='classes', length='grid length T')
     fig = Figure(figsize=(9, 5), layout='constrained')
     for axis, (above, below) in zip(GROWTH, fig.subplots(2, 3, sharex='col').T):
@@ -199,7 +281,7 @@ def draw_growth(rows: list, path: str) -> None:
         below.set(xlabel=titles[axis], ylabel='peak memory (GB)')
         for ax in (above, below):
             ax.set_ylim(bottom=0)
-            ax.grid(alpha=.3)
+            ax.grid(alpha=0.3)
     fig.suptitle('Epic noun: 300 segments, 293 classes, T = 2304 unless varied', fontsize=10)
     with atomic_write(path, 'wb') as file:
         fig.savefig(file, format=Path(path).suffix[1:], dpi=150)
@@ -208,23 +290,31 @@ def draw_growth(rows: list, path: str) -> None:
 def run(args) -> None:
     about = machine(args.threads)
     print('  '.join(f'{name} {value}' for name, value in about.items()))
-    if about['load'] > .5:
+    if about['load'] > 0.5:
         print(f'warning: other programs keep {about["load"]:.1f} cores busy; times are too long')
     results = {}
     for part in args.only:
         results[part] = []
         for case, arguments, reference in CASES[part]:
             print(f'{part}: {case} ...', file=sys.stderr, flush=True)
-            measured = measure(args.functions[part], arguments, args.runs or RUNS[part],
-                               args.threads)
-            results[part].append(dict(case=case, arguments=arguments, measured=measured,
-                                      reference=reference if args.device == 'cpu' else {}))
+            measured = measure(
+                args.functions[part], arguments, args.runs or RUNS[part], args.threads
+            )
+            results[part].append(
+                dict(
+                    case=case,
+                    arguments=arguments,
+                    measured=measured,
+                    reference=reference if args.device == 'cpu' else {},
+                )
+            )
     for part, rows in results.items():
         report(part, rows)
     if args.device == 'cpu':
         print('in brackets: the public implementation (ratios: AMD EPYC with AVX-512, 2 cores)')
     if args.json:
         from tmx_plugin.utils.files import atomic_write
+
         with atomic_write(args.json) as file:
             json.dump(dict(machine=about, results=results), file, indent=1)
     if args.plot:
@@ -236,8 +326,10 @@ def main(argv=None) -> int:
     if args.measure:
         function, arguments = args.measure
         from tmx_plugin.errors import run_tool
-        return run_tool(lambda: print(json.dumps(measure_here(function, json.loads(arguments)))),
-                        'benchmark')
+
+        return run_tool(
+            lambda: print(json.dumps(measure_here(function, json.loads(arguments)))), 'benchmark'
+        )
     # This process never imports torch, nor this package: a child's peak memory starts at its own.
     try:
         run(args)

@@ -11,6 +11,7 @@ Examples::
     python tools/analysis/cross_validate.py gtea_scnn salads50_scnn --work-dir cv \
         --set smooth model.head.loss_cls.label_smoothing=0.1
 """
+
 import argparse
 import json
 import os
@@ -28,19 +29,40 @@ BASE = 'base'
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='+', metavar='CONFIG',
-                        help='config files, or names of this package')
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'configs', nargs='+', metavar='CONFIG', help='config files, or names of this package'
+    )
     parser.add_argument('--work-dir', required=True, help='folder of all runs')
-    parser.add_argument('--splits', nargs='+', metavar='SPLIT',
-                        help='only these of the splits that the config lists in cross_validation')
-    parser.add_argument('--folds', type=int, metavar='K',
-                        help='draw K folds of all videos of the annotation file instead')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        metavar='SPLIT',
+        help='only these of the splits that the config lists in cross_validation',
+    )
+    parser.add_argument(
+        '--folds',
+        type=int,
+        metavar='K',
+        help='draw K folds of all videos of the annotation file instead',
+    )
     parser.add_argument('--seeds', nargs='+', type=int, default=[0], help='seeds (0)')
-    parser.add_argument('--set', nargs='+', action='append', default=[],
-                        metavar=('NAME', 'KEY=VALUE'), help='a variant: its name and overrides')
-    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE',
-                        help='overrides of all variants')
+    parser.add_argument(
+        '--set',
+        nargs='+',
+        action='append',
+        default=[],
+        metavar=('NAME', 'KEY=VALUE'),
+        help='a variant: its name and overrides',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='overrides of all variants',
+    )
     parser.add_argument('--jobs', type=int, default=1, help='runs side by side (1)')
     parser.add_argument('--json', metavar='FILE', help='results (default: WORK_DIR/results.json)')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
@@ -58,21 +80,25 @@ def make_plan(args) -> list:
     from tmx_plugin.engine.cross_validation import make_folds, plan, splits_of
     from tmx_plugin.engine.launch import find_config, read_config
     from tmx_plugin.errors import ConfigError
+
     configs = {}
     for name in args.configs:
         cfg, path = read_config(name, ROOT), str(find_config(name, ROOT))
         if args.folds:
             dataset = cfg.train_dataloader.dataset
             configs[path] = make_folds(
-                os.path.join(dataset.get('data_root') or '', dataset.ann_file), args.folds,
-                Path(args.work_dir, 'folds', Path(path).stem))
+                os.path.join(dataset.get('data_root') or '', dataset.ann_file),
+                args.folds,
+                Path(args.work_dir, 'folds', Path(path).stem),
+            )
         else:
             configs[path] = splits_of(cfg)
         if args.splits:
             unknown = [split for split in args.splits if split not in configs[path]]
             if unknown:
-                raise ConfigError(f'{name}: expected splits among {", ".join(configs[path])}, got '
-                                  f'{unknown[0]}')
+                raise ConfigError(
+                    f'{name}: expected splits among {", ".join(configs[path])}, got {unknown[0]}'
+                )
             configs[path] = {split: configs[path][split] for split in args.splits}
     variants = {BASE: (), **{name: tuple(options) for name, *options in args.set}}
     variants = {name: (*args.cfg_options, *options) for name, options in variants.items()}
@@ -82,11 +108,19 @@ def make_plan(args) -> list:
 def train(run, jobs: int):
     """Result of a run, which is trained to its end where it is not."""
     from tmx_plugin.errors import LaunchError
+
     done = run.result()
     if done is not None:
         return done
-    command = [sys.executable, str(ROOT / 'tools' / 'train.py'), run.config, '--work-dir',
-               str(run.work_dir), '--seed', str(run.seed)]
+    command = [
+        sys.executable,
+        str(ROOT / 'tools' / 'train.py'),
+        run.config,
+        '--work-dir',
+        str(run.work_dir),
+        '--seed',
+        str(run.seed),
+    ]
     if (run.work_dir / 'last_checkpoint').is_file():
         command += ['--resume']
     if run.options:
@@ -95,8 +129,11 @@ def train(run, jobs: int):
     threads = max((os.cpu_count() or 1) // jobs, 1)
     with open(run.work_dir / 'train.log', 'a', encoding='utf-8') as log:
         status = subprocess.run(
-            command, stdout=log, stderr=subprocess.STDOUT,
-            env={'OMP_NUM_THREADS': str(threads), **os.environ}).returncode
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={'OMP_NUM_THREADS': str(threads), **os.environ},
+        ).returncode
     if status:
         raise LaunchError(f'{run.work_dir}: training ended with status {status}; see train.log')
     return run.finish()
@@ -111,18 +148,25 @@ def summarize(results: dict) -> dict:
     import numpy as np
 
     from tmx_plugin.evaluation.functional.paired import paired_difference
+
     base = next(iter(results))
     summary = {}
     for variant, values in results.items():
         sets = {}
         for name in dict.fromkeys(key[0] for key in values):
             found = [value for key, value in values.items() if key[0] == name]
-            sets[name] = dict(mean=float(np.mean(found)), count=len(found),
-                              std=float(np.std(found, ddof=1)) if len(found) > 1 else None)
+            sets[name] = dict(
+                mean=float(np.mean(found)),
+                count=len(found),
+                std=float(np.std(found, ddof=1)) if len(found) > 1 else None,
+            )
             if variant != base:
-                sets[name]['difference'] = paired_difference(*(
-                    {key: value for key, value in results[each].items() if key[0] == name}
-                    for each in (base, variant)))._asdict()
+                sets[name]['difference'] = paired_difference(
+                    *(
+                        {key: value for key, value in results[each].items() if key[0] == name}
+                        for each in (base, variant)
+                    )
+                )._asdict()
         summary[variant] = dict(sets=sets, mean=float(np.mean([s['mean'] for s in sets.values()])))
         if variant != base:
             summary[variant]['difference'] = paired_difference(results[base], values)._asdict()
@@ -132,6 +176,7 @@ def summarize(results: dict) -> dict:
 def print_table(summary: dict) -> None:
     from rich.console import Console
     from rich.table import Table
+
     table = Table(title='average mAP: mean and standard deviation over splits and seeds')
     for header in ('variant', 'data set', 'runs', 'mean', 'std', 'difference', '95 % interval'):
         table.add_column(header, justify='left' if header in ('variant', 'data set') else 'right')
@@ -140,10 +185,14 @@ def print_table(summary: dict) -> None:
         for name, row in rows.items():
             gain = row.get('difference')
             table.add_row(
-                variant, name, str(row.get('count', '')), f'{row["mean"]:.2f}',
+                variant,
+                name,
+                str(row.get('count', '')),
+                f'{row["mean"]:.2f}',
                 '' if row.get('std') is None else f'{row["std"]:.2f}',
                 f'{gain["mean"]:+.2f}' if gain else '',
-                f'{gain["low"]:+.2f} to {gain["high"]:+.2f}' if gain else '')
+                f'{gain["low"]:+.2f} to {gain["high"]:+.2f}' if gain else '',
+            )
     Console(width=None if sys.stdout.isatty() else 120).print(table)
 
 
@@ -151,6 +200,7 @@ def run(args) -> None:
     from rich.progress import track
 
     from tmx_plugin.utils.files import atomic_write
+
     runs = make_plan(args)
     results: dict = {each.variant: {} for each in runs}
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -161,16 +211,31 @@ def run(args) -> None:
     print_table(summary)
     path = Path(args.json or Path(args.work_dir, 'results.json'))
     with atomic_write(path) as file:
-        json.dump(dict(summary=summary, runs=[
-            dict(variant=variant, data_set=key[0], split=key[1], seed=key[2], average_mAP=value)
-            for variant, values in results.items() for key, value in values.items()]), file,
-            indent=1)
+        json.dump(
+            dict(
+                summary=summary,
+                runs=[
+                    dict(
+                        variant=variant,
+                        data_set=key[0],
+                        split=key[1],
+                        seed=key[2],
+                        average_mAP=value,
+                    )
+                    for variant, values in results.items()
+                    for key, value in values.items()
+                ],
+            ),
+            file,
+            indent=1,
+        )
     print(f'{path} written')
 
 
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'cross_validate', args)
 
 

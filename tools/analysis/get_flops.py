@@ -8,6 +8,7 @@ Multiply-adds are those of convolutions and matrix products, as torch counts the
 activations and max-pooling are below one percent. Of a model with a video backbone, what comes
 after the backbone is counted.
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -19,13 +20,21 @@ if (ROOT / 'tmx_plugin').is_dir():
 
 def parse_args(argv=None):
     from mmengine.config import DictAction
+
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('config', help='config file, or the name of one of this package')
-    parser.add_argument('--length', type=int, default=2304,
-                        help='grid steps of the video (default: 2304)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='overrides of the config')
+    parser.add_argument(
+        '--length', type=int, default=2304, help='grid steps of the video (default: 2304)'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='overrides of the config',
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     args = parser.parse_args(argv)
     if args.length < 1:
@@ -51,8 +60,9 @@ def complexity(model, length: int) -> list:
             model.head(*levels)
         rows.append(('head', model.head, counter.get_total_flops()))
     # An operation of torch's count is a multiplication or an addition.
-    rows = [(name, sum(p.numel() for p in part.parameters()), flops // 2)
-            for name, part, flops in rows]
+    rows = [
+        (name, sum(p.numel() for p in part.parameters()), flops // 2) for name, part, flops in rows
+    ]
     return [*rows, ('neck and head', *(sum(column) for column in list(zip(*rows))[1:]))]
 
 
@@ -62,6 +72,7 @@ def run(args) -> None:
 
     from tmx_plugin.apis import init_localizer
     from tmx_plugin.engine.launch import read_config
+
     cfg = read_config(args.config, ROOT, args.cfg_options)
     table = Table('part', 'parameters', f'multiply-adds at T = {args.length}')
     for name, parameters, multiply_adds in complexity(init_localizer(cfg), args.length):
@@ -72,6 +83,7 @@ def run(args) -> None:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'get_flops', args)
 
 

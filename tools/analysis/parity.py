@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Largest differences between this project and numbers measured from the public implementation."""
+
 import argparse
 import sys
 from pathlib import Path
@@ -11,10 +12,17 @@ if (ROOT / 'tmx_plugin').is_dir():
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('golden_dir', type=Path, help='folder of model_*.npz, nms_*.npz and '
-                        'map_*.json.gz files measured from the reference')
-    parser.add_argument('--config-dir', type=Path, default=Path(__file__).parents[2] / 'configs',
-                        help='folder of the configs to compare (default: those beside the tools)')
+    parser.add_argument(
+        'golden_dir',
+        type=Path,
+        help='folder of model_*.npz, nms_*.npz and map_*.json.gz files measured from the reference',
+    )
+    parser.add_argument(
+        '--config-dir',
+        type=Path,
+        default=Path(__file__).parents[2] / 'configs',
+        help='folder of the configs to compare (default: those beside the tools)',
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
@@ -36,11 +44,14 @@ def largest_differences(golden_dir: Path, config_dir: Path, progress=iter) -> li
     )
 
     from tmx_plugin.errors import MissingFileError
-    files = [path for pattern in ('model_*.npz', 'nms_*.npz', 'map_*.json.gz')
-             for path in sorted(golden_dir.glob(pattern))]
+
+    files = [
+        path
+        for pattern in ('model_*.npz', 'nms_*.npz', 'map_*.json.gz')
+        for path in sorted(golden_dir.glob(pattern))
+    ]
     if not files:
-        raise MissingFileError(
-            f'{golden_dir}: holds none of model_*.npz, nms_*.npz, map_*.json.gz')
+        raise MissingFileError(f'{golden_dir}: holds none of model_*.npz, nms_*.npz, map_*.json.gz')
     largest: dict = {}
     for path in progress(files):
         if path.name.startswith('nms'):
@@ -50,8 +61,11 @@ def largest_differences(golden_dir: Path, config_dir: Path, progress=iter) -> li
         else:
             golden = GoldenModel.load(path)
             model = golden.build(config_dir)
-            rows = [*network_differences(golden, model), *assignment_differences(golden, model),
-                    *loss_differences(golden, config_dir)]
+            rows = [
+                *network_differences(golden, model),
+                *assignment_differences(golden, model),
+                *loss_differences(golden, config_dir),
+            ]
             if 'steps14/lr' in golden.arrays:
                 rows += training_differences(golden, config_dir)
             rows += detection_differences(golden, model)
@@ -69,9 +83,11 @@ def run(args) -> int:
     from rich.table import Table
 
     import tmx_plugin  # noqa: F401
+
     logging.disable(logging.WARNING)  # the runner's own lines, once for each model
-    rows = largest_differences(args.golden_dir, args.config_dir,
-                               lambda files: track(files, 'comparing', transient=True))
+    rows = largest_differences(
+        args.golden_dir, args.config_dir, lambda files: track(files, 'comparing', transient=True)
+    )
     table = Table('quantity', 'largest difference', 'limit', '')
     for row in rows:
         verdict = 'ok' if row.value <= row.limit else 'DIFFERS'
@@ -83,6 +99,7 @@ def run(args) -> int:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'parity', args)
 
 

@@ -8,6 +8,7 @@ Example::
 A run is a work directory, in which parts of a resumed training are put together, or one
 ``scalars.json``. (MMAction2's ``analyze_logs.py`` reads the logs of its versions before 1.0 only.)
 """
+
 import argparse
 import json
 import math
@@ -22,10 +23,15 @@ KEYS = ('loss', 'loss_cls', 'loss_reg', 'lr', 'grad_norm', 'average_mAP')
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('runs', nargs='+', metavar='RUN', help='work directory or scalars.json')
-    parser.add_argument('--keys', nargs='+', metavar='KEY',
-                        help=f'what to plot (default: those logged of {", ".join(KEYS)})')
+    parser.add_argument(
+        '--keys',
+        nargs='+',
+        metavar='KEY',
+        help=f'what to plot (default: those logged of {", ".join(KEYS)})',
+    )
     parser.add_argument('--out', default='curves.png', help='picture to write (curves.png)')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
@@ -46,6 +52,7 @@ def read_run(path) -> dict:
     """
     from tmx_plugin.errors import MissingFileError
     from tmx_plugin.utils.text_files import is_finite, read_text
+
     path = Path(path)
     files = [path] if path.is_file() else sorted(path.glob('*/vis_data/scalars.json'))
     if not files:
@@ -73,15 +80,21 @@ def read_run(path) -> dict:
 def _entry(file, number: int, line: str):
     """One line of a log; None where nothing can be drawn of it, with a word on it."""
     from tmx_plugin.utils.text_files import is_finite
+
     try:
         entry = json.loads(line)
     except ValueError:
         entry = None
-    if isinstance(entry, dict) and is_finite(entry.get('step')) and (
-            'epoch' not in entry or is_finite(entry['epoch']) and entry['epoch'] > 0):
+    if (
+        isinstance(entry, dict)
+        and is_finite(entry.get('step'))
+        and ('epoch' not in entry or is_finite(entry['epoch']) and entry['epoch'] > 0)
+    ):
         return entry
-    print(f'{file}:{number}: left out: expected an object with "step", found {line[:80]!r}',
-          file=sys.stderr)
+    print(
+        f'{file}:{number}: left out: expected an object with "step", found {line[:80]!r}',
+        file=sys.stderr,
+    )
     return None
 
 
@@ -90,6 +103,7 @@ def draw(runs: dict, keys, out) -> None:
     from matplotlib.figure import Figure
 
     from tmx_plugin.utils.files import atomic_write
+
     columns = min(3, len(keys))
     rows = math.ceil(len(keys) / columns)
     figure = Figure(figsize=(4.5 * columns, 3 * rows), layout='constrained')
@@ -100,7 +114,7 @@ def draw(runs: dict, keys, out) -> None:
                 axis.plot(*zip(*curves[key]), label=name, marker='.' if 'mAP' in key else None)
         axis.set(title=key, xlabel='epoch')
         axis.grid(alpha=0.3)
-    for axis in axes[len(keys):]:
+    for axis in axes[len(keys) :]:
         axis.remove()
     if len(runs) > 1:
         axes[0].legend()
@@ -110,14 +124,16 @@ def draw(runs: dict, keys, out) -> None:
 
 def run(args) -> None:
     from tmx_plugin.errors import ConfigError, DataError
+
     runs = {str(path): read_run(path) for path in args.runs}
     logged = set().union(*runs.values())
     if not logged:
         raise DataError(f'{", ".join(args.runs)}: expected logged values, found none')
     unknown = sorted(set(args.keys or ()) - logged)
     if unknown:
-        raise ConfigError(f'{", ".join(unknown)} was not logged; there are '
-                          f'{", ".join(sorted(logged))}')
+        raise ConfigError(
+            f'{", ".join(unknown)} was not logged; there are {", ".join(sorted(logged))}'
+        )
     draw(runs, args.keys or [key for key in KEYS if key in logged], args.out)
     for name, curves in runs.items():
         if 'average_mAP' in curves:
@@ -129,6 +145,7 @@ def run(args) -> None:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'plot_logs', args)
 
 

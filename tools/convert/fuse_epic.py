@@ -8,6 +8,7 @@ scores of its verb and its noun. For example:
         --verb epic_kitchens_slowfast_verb verb.pth --noun epic_kitchens_slowfast_noun noun.pth \\
         --out actions.json --submission submission.json --sls 2 3 4
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -22,29 +23,52 @@ SHARED_KEYS = ('data_prefix', 'feature_stride', 'offset_frames', 'fps')
 
 def parse_args(argv=None):
     from mmengine.config import DictAction
+
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for target in ('verb', 'noun'):
         parser.add_argument(f'--{target}', nargs=2, required=True, metavar=('CONFIG', 'CHECKPOINT'))
-        parser.add_argument(f'--{target}-weight', type=float, default=1.,
-                            help='exponent of its score, and share in the segment (default: 1; 0.5 '
-                            'for both leaves more actions above the score thresholds)')
-        parser.add_argument(f'--{target}-classes', metavar='FILE',
-                            help=f'EPIC_100_{target}_classes.csv, where the classes of the config '
-                            'are not in the order of the official ids')
-    parser.add_argument('--out', metavar='FILE',
-                        help='detections as ActivityNet json, labels "V,N" of official ids')
+        parser.add_argument(
+            f'--{target}-weight',
+            type=float,
+            default=1.0,
+            help='exponent of its score, and share in the segment (default: 1; 0.5 '
+            'for both leaves more actions above the score thresholds)',
+        )
+        parser.add_argument(
+            f'--{target}-classes',
+            metavar='FILE',
+            help=f'EPIC_100_{target}_classes.csv, where the classes of the config '
+            'are not in the order of the official ids',
+        )
+    parser.add_argument(
+        '--out', metavar='FILE', help='detections as ActivityNet json, labels "V,N" of official ids'
+    )
     parser.add_argument('--submission', metavar='FILE', help="the challenge's json")
-    parser.add_argument('--sls', nargs=3, type=int, metavar=('PT', 'TL', 'TD'),
-                        help='supervision levels of the submission: pre-training, training labels, '
-                        'training data')
-    parser.add_argument('--ann', metavar='FILE', help='action annotations (epic_action.json of '
-                        'tools/data/convert_annotations.py): print the mAP of actions, verbs and '
-                        'nouns')
+    parser.add_argument(
+        '--sls',
+        nargs=3,
+        type=int,
+        metavar=('PT', 'TL', 'TD'),
+        help='supervision levels of the submission: pre-training, training labels, training data',
+    )
+    parser.add_argument(
+        '--ann',
+        metavar='FILE',
+        help='action annotations (epic_action.json of '
+        'tools/data/convert_annotations.py): print the mAP of actions, verbs and '
+        'nouns',
+    )
     parser.add_argument('--subset', default='val', help='subset of --ann (default: val)')
     parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='overrides of both configs')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='overrides of both configs',
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     args = parser.parse_args(argv)
     if not (args.out or args.submission or args.ann):
@@ -65,6 +89,7 @@ def load(target, args):
     from tmx_plugin.apis.init import init_localizer
     from tmx_plugin.engine.launch import read_config
     from tmx_plugin.utils.devices import resolve_device
+
     config, checkpoint = getattr(args, target)
     cfg = read_config(config, ROOT)
     device = resolve_device(args.device)
@@ -78,11 +103,14 @@ def load(target, args):
 def check_same_features(verb, noun) -> None:
     """Raise a LaunchError if the datasets read different features."""
     from tmx_plugin.errors import LaunchError
+
     for key in SHARED_KEYS:
         values = getattr(verb, key, None), getattr(noun, key, None)
         if values[0] != values[1]:
-            raise LaunchError(f'The two models must take the same features, but {key} of the '
-                              f'configs is {values[0]} (verb) and {values[1]} (noun).')
+            raise LaunchError(
+                f'The two models must take the same features, but {key} of the '
+                f'configs is {values[0]} (verb) and {values[1]} (noun).'
+            )
 
 
 def detect(args) -> dict:
@@ -90,6 +118,7 @@ def detect(args) -> dict:
     from rich.progress import track
 
     from tmx_plugin.apis.epic_fusion import action_detections, fuse_video
+
     verb_model, verb_set, verb_ids = load('verb', args)
     noun_model, noun_set, noun_ids = load('noun', args)
     check_same_features(verb_set, noun_set)
@@ -97,10 +126,17 @@ def detect(args) -> dict:
     for i in track(range(len(noun_set)), 'Fusing'):
         sample = noun_set[i]
         batch = noun_model.data_preprocessor(
-            dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']]))
+            dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']])
+        )
         meta = sample['data_samples'].metainfo
-        found = fuse_video(verb_model, noun_model, batch['inputs'], meta,
-                           verb_weight=args.verb_weight, noun_weight=args.noun_weight)
+        found = fuse_video(
+            verb_model,
+            noun_model,
+            batch['inputs'],
+            meta,
+            verb_weight=args.verb_weight,
+            noun_weight=args.noun_weight,
+        )
         detections[meta['video_id']] = action_detections(*found, verb_ids, noun_ids)
     return detections
 
@@ -109,6 +145,7 @@ def read_subset(path: str, subset: str) -> list:
     """Annotations of the videos of a subset, however its name is spelled."""
     from tmx_plugin.datasets.annotations import match_subsets, read_annotations
     from tmx_plugin.errors import ConfigError
+
     videos = read_annotations(path)
     available = {video.subset for video in videos}
     names = match_subsets([subset], available)
@@ -123,16 +160,28 @@ def evaluate(detections: dict, videos: list) -> None:
     from rich.table import Table
 
     from tmx_plugin.evaluation.functional import average_precision, segment_tables
-    tious = [.1, .2, .3, .4, .5]
+
+    tious = [0.1, 0.2, 0.3, 0.4, 0.5]
     table = Table('mAP in percent', *(f'@{tiou}' for tiou in tious), 'mean')
-    parts = dict(verb=lambda label: label.split(',')[0], noun=lambda label: label.split(',')[1],
-                 action=lambda label: label)
+    parts = dict(
+        verb=lambda label: label.split(',')[0],
+        noun=lambda label: label.split(',')[1],
+        action=lambda label: label,
+    )
     for target, part in parts.items():
         gt, det, _ = segment_tables(
-            {video.video_id: [(part(label), segment) for label, segment
-                              in zip(video.labels, video.segments_sec)] for video in videos},
-            {video: [dict(item, label=part(item['label'])) for item in items]
-             for video, items in detections.items()})
+            {
+                video.video_id: [
+                    (part(label), segment)
+                    for label, segment in zip(video.labels, video.segments_sec)
+                ]
+                for video in videos
+            },
+            {
+                video: [dict(item, label=part(item['label'])) for item in items]
+                for video, items in detections.items()
+            },
+        )
         values = average_precision(gt, det, tious)[1].mean(axis=0) * 100
         table.add_row(target, *(f'{value:.2f}' for value in [*values, values.mean()]))
     Console().print(table)
@@ -155,6 +204,7 @@ def run(args) -> None:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'fuse_epic', args)
 
 

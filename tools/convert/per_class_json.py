@@ -11,6 +11,7 @@ Examples::
         --durations thumos_14_anno.json --classes category_idx.txt
     python tools/analysis/report.py autoloc/predictions.json autoloc/annotations.json --out report
 """
+
 import argparse
 import json
 import sys
@@ -23,13 +24,18 @@ if (ROOT / 'tmx_plugin').is_dir():
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('file', help='the json')
     parser.add_argument('--out', required=True, metavar='DIR', help='folder for both files')
-    parser.add_argument('--classes', metavar='FILE', help='names of the numbered classes, one a '
-                        'line')
-    parser.add_argument('--durations', metavar='FILE', help='annotation json with the duration of '
-                        'each video, by which times are multiplied')
+    parser.add_argument(
+        '--classes', metavar='FILE', help='names of the numbered classes, one a line'
+    )
+    parser.add_argument(
+        '--durations',
+        metavar='FILE',
+        help='annotation json with the duration of each video, by which times are multiplied',
+    )
     parser.add_argument('--prefix', default='', help='put before the names of the videos')
     parser.add_argument('--subset', default='test', help='subset of the videos (test)')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
@@ -41,11 +47,17 @@ def run(args) -> None:
     from tmx_plugin.datasets.formats.per_class_json import read_per_class_json
     from tmx_plugin.exporters import write_activitynet
     from tmx_plugin.utils.files import atomic_write
+
     durations = args.durations and {
-        video.video_id: video.duration for video in read_annotations(args.durations)}
+        video.video_id: video.duration for video in read_annotations(args.durations)
+    }
     read = read_per_class_json(
-        args.file, classes=args.classes and read_class_list(args.classes),
-        durations=durations or None, prefix=args.prefix, subset=args.subset)
+        args.file,
+        classes=args.classes and read_class_list(args.classes),
+        durations=durations or None,
+        prefix=args.prefix,
+        subset=args.subset,
+    )
     out = Path(args.out)
     with atomic_write(out / 'annotations.json') as file:
         json.dump(dict(database=read.database), file)
@@ -56,6 +68,7 @@ def run(args) -> None:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'per_class_json', args)
 
 

@@ -5,6 +5,7 @@ Reading a pickle file RUNS THE CODE IN IT, with all your rights; that is why not
 one. Convert only files that you made yourself or whose maker you trust, and say so by
 --trust-pickle. Exit status: 0 when all were converted, 1 when some could not be.
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -18,10 +19,12 @@ SUFFIXES = ('.pkl', '.pickle', '.pt', '.pth')
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('source', type=Path, nargs='+', help='files, or folders of them')
-    parser.add_argument('--trust-pickle', action='store_true',
-                        help='run whatever code the files contain')
+    parser.add_argument(
+        '--trust-pickle', action='store_true', help='run whatever code the files contain'
+    )
     parser.add_argument('--out', type=Path, help='folder for the .npy files (default: beside)')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
@@ -34,6 +37,7 @@ def read_trusted(path: Path):
     import torch
 
     from tmx_plugin.datasets.feature_io import array_of
+
     if path.suffix in ('.pt', '.pth'):
         content = torch.load(path, map_location='cpu', weights_only=False)
     else:
@@ -57,6 +61,7 @@ def convert(path: Path, target: Path) -> tuple:
     from tmx_plugin.datasets.feature_archives import is_number_type
     from tmx_plugin.errors import DataError
     from tmx_plugin.utils.files import atomic_write
+
     array = read_trusted(path)
     if not isinstance(array, np.ndarray) or not is_number_type(array.dtype) or array.ndim != 2:
         raise DataError(f'expected a matrix of numbers, found {type(array).__name__}')
@@ -67,12 +72,21 @@ def convert(path: Path, target: Path) -> tuple:
 
 def run(args) -> int:
     from tmx_plugin.errors import ConfigError, MissingFileError
+
     if not args.trust_pickle:
-        raise ConfigError('reading a pickle file runs the code in it; give --trust-pickle if you '
-                          'trust the source of these files, nothing was read')
-    paths = [path for source in args.source for path in (
-        sorted(p for p in source.iterdir() if p.suffix in SUFFIXES) if source.is_dir()
-        else [source])]
+        raise ConfigError(
+            'reading a pickle file runs the code in it; give --trust-pickle if you '
+            'trust the source of these files, nothing was read'
+        )
+    paths = [
+        path
+        for source in args.source
+        for path in (
+            sorted(p for p in source.iterdir() if p.suffix in SUFFIXES)
+            if source.is_dir()
+            else [source]
+        )
+    ]
     if not paths:
         raise MissingFileError(f'{args.source[0]}: no file ends in {", ".join(SUFFIXES)}')
     failed = False
@@ -89,6 +103,7 @@ def run(args) -> int:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'pickle_features', args)
 
 

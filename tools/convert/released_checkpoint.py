@@ -3,6 +3,7 @@
 
 Testing and inference take released files as they are; convert one to keep or to publish it.
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -14,11 +15,15 @@ if (ROOT / 'tmx_plugin').is_dir():
 
 def parse_args(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('src', type=Path, help="OpenTAD's epoch_N.pth or best.pth, or the "
-                        "original's .pth.tar")
+    parser.add_argument(
+        'src', type=Path, help="OpenTAD's epoch_N.pth or best.pth, or the original's .pth.tar"
+    )
     parser.add_argument('dst', type=Path, help='file to write')
-    parser.add_argument('--config', help='config of the model; a file for another model is refused '
-                        'with the list of differences (default: the published config that it fits)')
+    parser.add_argument(
+        '--config',
+        help='config of the model; a file for another model is refused '
+        'with the list of differences (default: the published config that it fits)',
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
@@ -34,6 +39,7 @@ def convert(src: Path, config_paths) -> tuple[dict, Path]:
 
     from tmx_plugin.errors import CheckpointMismatchError
     from tmx_plugin.models.checkpoint import load_checkpoint_file, to_plugin_checkpoint
+
     content, errors = load_checkpoint_file(src), []
     for path in config_paths:
         try:
@@ -49,9 +55,11 @@ def run(args) -> None:
 
     import tmx_plugin  # noqa: F401
     from tmx_plugin.utils.files import atomic_write
+
     published = Path(__file__).resolve().parents[2] / 'configs/temporalmaxer'
     checkpoint, config = convert(
-        args.src, [args.config] if args.config else sorted(published.glob('*.py')))
+        args.src, [args.config] if args.config else sorted(published.glob('*.py'))
+    )
     with atomic_write(args.dst, 'wb') as file:
         torch.save(checkpoint, file)
     print(f'{args.dst}: {len(checkpoint["state_dict"])} tensors, for {config}')
@@ -60,6 +68,7 @@ def run(args) -> None:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'released_checkpoint', args)
 
 

@@ -6,6 +6,7 @@ Settings come first, and need no data; wrong ones are listed, and the data are n
 Exit status: 0 nothing is wrong (there may be warnings), 1 problems were found, 2 the check could
 not run.
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -17,28 +18,55 @@ if (ROOT / 'tmx_plugin').is_dir():
 
 def parse_args(argv=None):
     from mmengine.config import DictAction
+
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file, or the name of one of this package; with '
-                        '--against also a folder of features')
     parser.add_argument(
-        '--against', metavar='FOLDER',
+        'config',
+        help='config file, or the name of one of this package; with '
+        '--against also a folder of features',
+    )
+    parser.add_argument(
+        '--against',
+        metavar='FOLDER',
         help='compare the features with those of this folder, of the same videos: correlation, '
-        'scale, offset in time, zeros; says what differs')
-    parser.add_argument('--per-channel', metavar='FILE',
-                        help='with --against: write what was measured of each channel as csv')
+        'scale, offset in time, zeros; says what differs',
+    )
+    parser.add_argument(
+        '--per-channel',
+        metavar='FILE',
+        help='with --against: write what was measured of each channel as csv',
+    )
     parser.add_argument('--settings', action='store_true', help='check the settings alone')
-    parser.add_argument('--safe', action='store_true', help='check the settings of a .json config '
-                        'from elsewhere, running no code: types must be registered names')
+    parser.add_argument(
+        '--safe',
+        action='store_true',
+        help='check the settings of a .json config '
+        'from elsewhere, running no code: types must be registered names',
+    )
     parser.add_argument('--split', choices=('train', 'val', 'test'), help='default: all')
-    parser.add_argument('--plot', metavar='FILE',
-                        help='picture of durations against regression ranges (.png, .pdf, .svg)')
-    parser.add_argument('--no-values', action='store_true',
-                        help='only open the features, do not look for NaN in all their values')
-    parser.add_argument('--list', action='store_true',
-                        help='name all videos and files concerned, not only the first')
+    parser.add_argument(
+        '--plot',
+        metavar='FILE',
+        help='picture of durations against regression ranges (.png, .pdf, .svg)',
+    )
+    parser.add_argument(
+        '--no-values',
+        action='store_true',
+        help='only open the features, do not look for NaN in all their values',
+    )
+    parser.add_argument(
+        '--list',
+        action='store_true',
+        help='name all videos and files concerned, not only the first',
+    )
     parser.add_argument('--strict', action='store_true', help='warnings are problems too')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='overrides of the config')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='overrides of the config',
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
@@ -48,16 +76,25 @@ def _check(args, cfg, console):
 
     from tmx_plugin.checker.splits import SPLITS, ModelFacts, check_split, split_configs
     from tmx_plugin.errors import ConfigError
+
     splits = (args.split,) if args.split else SPLITS
     configs = split_configs(cfg, splits)
     if not configs:
         raise ConfigError(f'{args.config}: expected {" or ".join(splits)}_dataloader, found none')
     model = ModelFacts.of(cfg)
-    return [check_split(
-        split, dataset, model, values=not args.no_values,
-        progress=lambda items, split=split: track(items, f'{split}: reading features',
-                                                  console=console, transient=True))
-        for split, parts in configs.items() for dataset in parts]
+    return [
+        check_split(
+            split,
+            dataset,
+            model,
+            values=not args.no_values,
+            progress=lambda items, split=split: track(
+                items, f'{split}: reading features', console=console, transient=True
+            ),
+        )
+        for split, parts in configs.items()
+        for dataset in parts
+    ]
 
 
 def _features_folder(args) -> str:
@@ -67,12 +104,15 @@ def _features_folder(args) -> str:
     from tmx_plugin.checker.splits import SPLITS, split_configs
     from tmx_plugin.engine.launch import read_config
     from tmx_plugin.errors import ConfigError
+
     cfg = read_config(args.config, ROOT, args.cfg_options)
     parts = list(split_configs(cfg, (args.split,) if args.split else SPLITS).values())
     prefixes = list((parts[-1][0].get('data_prefix') or {}).values()) if parts else []
     if len(prefixes) != 1:
-        raise ConfigError(f'{args.config}: its features do not lie in one folder; give the folder '
-                          'instead of the config')
+        raise ConfigError(
+            f'{args.config}: its features do not lie in one folder; give the folder '
+            'instead of the config'
+        )
     return str(Path(parts[-1][0].get('data_root', ''), prefixes[0]))
 
 
@@ -82,6 +122,7 @@ def _compare(args, console) -> int:
         print_comparison,
         write_channels,
     )
+
     comparison = compare_folders(_features_folder(args), args.against)
     print_comparison(comparison, console)
     if args.per_channel:
@@ -92,6 +133,7 @@ def _compare(args, console) -> int:
 
 def run(args) -> int:
     from rich.console import Console
+
     console = Console()
     if not console.is_terminal:
         console = Console(width=120)
@@ -100,21 +142,38 @@ def run(args) -> int:
     from tmx_plugin.engine.launch import read_config
     from tmx_plugin.engine.settings import config_faults
     from tmx_plugin.engine.settings.safe import read_data_config
-    cfg = read_data_config(args.config) if args.safe else read_config(
-        args.config, ROOT, args.cfg_options)
+
+    cfg = (
+        read_data_config(args.config)
+        if args.safe
+        else read_config(args.config, ROOT, args.cfg_options)
+    )
     faults = config_faults(cfg, safe=args.safe)
     if faults or args.settings or args.safe:
-        print('\n'.join([*faults, f'{len(faults) or "no"} wrong setting'
-                         f'{"" if len(faults) == 1 else "s"} found']))
+        print(
+            '\n'.join(
+                [
+                    *faults,
+                    f'{len(faults) or "no"} wrong setting{"" if len(faults) == 1 else "s"} found',
+                ]
+            )
+        )
         return int(bool(faults))
     reports = _check(args, cfg, console)
     from tmx_plugin.checker.output import plot_durations, print_report
     from tmx_plugin.checker.splits import compare_splits
+
     across = compare_splits(reports)
     print_report(reports, across, console, list_all=args.list)
     if args.plot:
-        drawn = next((report for report in reports
-                      if report.coverage is not None and len(report.coverage.matched)), None)
+        drawn = next(
+            (
+                report
+                for report in reports
+                if report.coverage is not None and len(report.coverage.matched)
+            ),
+            None,
+        )
         if drawn is None:
             print(f'{args.plot} not drawn: no segments on a grid that fits', file=sys.stderr)
         else:
@@ -130,6 +189,7 @@ def run(args) -> int:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'check_dataset', args, failure=2)
 
 

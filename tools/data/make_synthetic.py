@@ -9,6 +9,7 @@ overlap and leave long stretches empty. "rise" and "fall" are made of the same t
 opposite order, and faint copies of every class are mixed in that are no segments, so that a single
 feature does not tell the class. The same seed gives the same files.
 """
+
 import argparse
 import json
 import sys
@@ -25,9 +26,9 @@ CHANNELS = 32
 AMPLITUDE = 4.0
 #: Patterns of each class in their order, and the range of its durations in seconds.
 CLASSES = {
-    'tap': ((0, ), (1.0, 2.0)),
-    'wave': ((1, ), (3.0, 6.0)),
-    'walk': ((2, ), (8.0, 20.0)),
+    'tap': ((0,), (1.0, 2.0)),
+    'wave': ((1,), (3.0, 6.0)),
+    'walk': ((2,), (8.0, 20.0)),
     'rise': ((3, 4), (3.0, 8.0)),
     'fall': ((4, 3), (3.0, 8.0)),
 }
@@ -47,8 +48,10 @@ def draw_segments(rng, duration: float) -> list:
         length = rng.uniform(*limits)
         start = round(rng.uniform(0, max(duration - length, 0)), 2)
         end = min(round(start + length, 2), duration)
-        clash = any(set(patterns) & set(CLASSES[other][0]) and start < e + 1 and s < end + 1
-                    for other, s, e in segments)
+        clash = any(
+            set(patterns) & set(CLASSES[other][0]) and start < e + 1 and s < end + 1
+            for other, s, e in segments
+        )
         if not clash and (end <= quiet or start >= quiet + 0.25 * duration):
             segments.append((str(label), start, end))
     return sorted(segments, key=lambda x: x[1:])
@@ -57,6 +60,7 @@ def draw_segments(rng, duration: float) -> list:
 def render(times, segments, patterns):
     """Sum the patterns of segments at the given times: (T, C), with soft edges of about 0.2 s."""
     import numpy as np
+
     out = np.zeros((len(times), patterns.shape[1]))
     for label, start, end in segments:
         order = CLASSES[label][0]
@@ -72,6 +76,7 @@ def make_sequence(rng, patterns):
     import numpy as np
 
     from tmx_plugin.structures.video_time import VideoTime
+
     length = int(rng.integers(200, 600, endpoint=True))
     duration = VideoTime(STRIDE, CLIP / 2, FPS).extent(length)
     times = VideoTime(STRIDE, CLIP / 2, FPS, duration).to_seconds(np.arange(length))
@@ -90,6 +95,7 @@ def make_dataset(out, *, seed: int, num_train: int, num_val: int) -> None:
     from mmengine.utils import track_iter_progress
 
     from tmx_plugin.utils.files import atomic_write
+
     rng, out, database = np.random.default_rng(seed), Path(out), {}
     # Directions at right angles, so that only time, noise and faint copies make it hard.
     patterns = np.linalg.qr(rng.standard_normal((CHANNELS, NUM_PATTERNS)))[0].T
@@ -100,8 +106,12 @@ def make_dataset(out, *, seed: int, num_train: int, num_val: int) -> None:
         with atomic_write(out / 'features' / f'{video}.npy', 'wb') as file:
             np.save(file, feats)
         database[video] = dict(
-            subset=subset, duration=duration, frame=int(duration * FPS), fps=FPS,
-            annotations=[dict(label=label, segment=[s, e]) for label, s, e in segments])
+            subset=subset,
+            duration=duration,
+            frame=int(duration * FPS),
+            fps=FPS,
+            annotations=[dict(label=label, segment=[s, e]) for label, s, e in segments],
+        )
     with atomic_write(out / 'annotations' / 'classes.txt') as file:
         file.write('\n'.join(CLASSES) + '\n')
     # Last, so that annotations are there only when all they name is.
@@ -113,7 +123,8 @@ def make_dataset(out, *, seed: int, num_train: int, num_val: int) -> None:
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('out', help='folder to write, usually data/synthetic')
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
     parser.add_argument('--num-train', type=int, default=60, help='sequences to train on')
@@ -132,6 +143,7 @@ def run(args) -> None:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'make_synthetic', args)
 
 

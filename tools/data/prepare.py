@@ -10,6 +10,7 @@ Examples::
     python tools/data/prepare.py epic_kitchens annotations.zip features_folder
     python tools/data/prepare.py gtea data.zip
 """
+
 import argparse
 import sys
 from pathlib import Path
@@ -23,14 +24,21 @@ NAMES = ('thumos14', 'multithumos', 'epic_kitchens', 'gtea', '50salads', 'breakf
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('name', choices=NAMES, help='the data set')
-    parser.add_argument('sources', nargs='+', metavar='SRC',
-                        help='archives (.tar, .tar.gz, .zip), folders or annotation files')
-    parser.add_argument('--out', metavar='DIR', help="its folder (default: the config's, "
-                        'data/NAME)')
-    parser.add_argument('--no-values', action='store_true',
-                        help='in the check, do not look for NaN in all features')
+    parser.add_argument(
+        'sources',
+        nargs='+',
+        metavar='SRC',
+        help='archives (.tar, .tar.gz, .zip), folders or annotation files',
+    )
+    parser.add_argument(
+        '--out', metavar='DIR', help="its folder (default: the config's, data/NAME)"
+    )
+    parser.add_argument(
+        '--no-values', action='store_true', help='in the check, do not look for NaN in all features'
+    )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
@@ -40,21 +48,26 @@ def _check(config: str, root: Path, values: bool, console) -> int:
     from tmx_plugin.checker.output import print_report
     from tmx_plugin.checker.splits import ModelFacts, check_split, compare_splits, split_configs
     from tmx_plugin.engine.launch import read_config
+
     cfg = read_config(config, ROOT)
     model = ModelFacts.of(cfg)
-    reports = [check_split(split, dict(dataset, data_root=str(root)), model, values=values)
-               for split, parts in split_configs(cfg, ('train', 'val')).items()
-               for dataset in parts]
+    reports = [
+        check_split(split, dict(dataset, data_root=str(root)), model, values=values)
+        for split, parts in split_configs(cfg, ('train', 'val')).items()
+        for dataset in parts
+    ]
     across = compare_splits(reports)
     print_report(reports, across, console)
-    return sum(finding.level == 'error' for report in reports
-               for finding in report.findings) + sum(each.level == 'error' for each in across)
+    return sum(finding.level == 'error' for report in reports for finding in report.findings) + sum(
+        each.level == 'error' for each in across
+    )
 
 
 def run(args) -> int:
     from rich.console import Console
 
     from tmx_plugin.datasets.preparation import prepare
+
     console = Console()
     if not console.is_terminal:
         console = Console(width=120)
@@ -72,6 +85,7 @@ def run(args) -> int:
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(run, 'prepare', args)
 
 

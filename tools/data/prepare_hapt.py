@@ -8,6 +8,7 @@ A feature is one window of 1 s (50 samples of accelerometer x, y, z and gyroscop
 units of the archive), flattened to 300 numbers; windows start every 0.5 s. The split by person is
 the archive's own: recordings of its test persons are ``validation``.
 """
+
 import argparse
 import json
 import re
@@ -28,6 +29,7 @@ RECORDING = re.compile(r'acc_exp(\d+)_user(\d+)\.txt')
 def bad_source(source, text: str) -> ValueError:
     """What to raise of a source that is not as the archive should be."""
     from tmx_plugin.errors import DataError
+
     return DataError(f'{source}: {text}')
 
 
@@ -57,8 +59,11 @@ class Archive:
         self.paths = {PurePosixPath(p).name: p for p in paths if '__MACOSX' not in p}
         self.recordings = sorted(name for name in self.paths if RECORDING.fullmatch(name))
         if not self.recordings:
-            raise bad_source(self.source, 'expected recordings acc_expNN_userNN.txt, found none '
-                             'among ' + ', '.join(sorted(self.paths)[:5] or ['no text files']))
+            raise bad_source(
+                self.source,
+                'expected recordings acc_expNN_userNN.txt, found none '
+                'among ' + ', '.join(sorted(self.paths)[:5] or ['no text files']),
+            )
 
     def open(self, name: str):
         """Open a file by its bare name, for reading bytes."""
@@ -70,20 +75,23 @@ class Archive:
     def numbers(self, name: str, columns: int, dtype=float):
         """Read a file of numbers separated by blanks, as an (N, columns) array."""
         import numpy as np
+
         with self.open(name) as file:
             try:
                 table = np.loadtxt(file, dtype=dtype, ndmin=2)
             except ValueError as error:
                 raise bad_source(self.source, f'{name}: expected numbers: {error}') from error
         if table.shape[1] != columns:
-            raise bad_source(self.source, f'{name}: expected {columns} columns, '
-                             f'found {table.shape[1]}')
+            raise bad_source(
+                self.source, f'{name}: expected {columns} columns, found {table.shape[1]}'
+            )
         return table
 
 
 def window_features(signals):
     """Flatten overlapping windows of (N, 6) signals into (T, 300) float32 features."""
     import numpy as np
+
     windows = np.lib.stride_tricks.sliding_window_view(signals, WINDOW, axis=0)[::STRIDE]
     # (T, 6, 50) -> sample after sample, each with its six values
     return windows.transpose(0, 2, 1).reshape(len(windows), -1).astype(np.float32)
@@ -92,14 +100,19 @@ def window_features(signals):
 def read_signals(archive: Archive, name: str):
     """Accelerometer and gyroscope of a recording, side by side: (N, 6)."""
     import numpy as np
+
     acceleration = archive.numbers(name, 3)
     rotation = archive.numbers(name.replace('acc_', 'gyro_'), 3)
     if len(acceleration) != len(rotation):
-        raise bad_source(archive.source, f'{name}: expected as many samples as its gyroscope '
-                         f'file, found {len(acceleration)} and {len(rotation)}')
+        raise bad_source(
+            archive.source,
+            f'{name}: expected as many samples as its gyroscope '
+            f'file, found {len(acceleration)} and {len(rotation)}',
+        )
     if len(acceleration) < WINDOW:
-        raise bad_source(archive.source, f'{name}: expected at least {WINDOW} samples, found '
-                         f'{len(acceleration)}')
+        raise bad_source(
+            archive.source, f'{name}: expected at least {WINDOW} samples, found {len(acceleration)}'
+        )
     return np.concatenate([acceleration, rotation], axis=1)
 
 
@@ -108,14 +121,17 @@ def read_classes(archive: Archive) -> list:
     with archive.open('activity_labels.txt') as file:
         pairs = [line.split() for line in file.read().decode('utf-8').splitlines() if line.strip()]
     if [pair[0] for pair in pairs] != [str(i + 1) for i in range(len(pairs))]:
-        raise bad_source(archive.source, f'activity_labels.txt: expected lines "NUMBER NAME" '
-                         f'counting from 1, found {pairs}')
+        raise bad_source(
+            archive.source,
+            f'activity_labels.txt: expected lines "NUMBER NAME" counting from 1, found {pairs}',
+        )
     return [pair[1] for pair in pairs]
 
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('source', help='the HAPT zip file, or its unpacked folder')
     parser.add_argument('out', help='folder to write, usually data/hapt')
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
@@ -128,19 +144,21 @@ def prepare(source, out) -> None:
     from mmengine.utils import track_iter_progress
 
     from tmx_plugin.utils.files import atomic_write
+
     archive, out = Archive(source), Path(out)
     classes = read_classes(archive)
     labels = archive.numbers('labels.txt', 5, dtype=int)
     unknown = sorted(set(labels[:, 2].tolist()) - set(range(1, len(classes) + 1)))
     if unknown:
-        raise bad_source(source, f'labels.txt: expected activities 1 to {len(classes)}, '
-                         f'found {unknown[0]}')
+        raise bad_source(
+            source, f'labels.txt: expected activities 1 to {len(classes)}, found {unknown[0]}'
+        )
     test_persons = set(archive.numbers('subject_id_test.txt', 1, dtype=int).ravel().tolist())
     database = {}
     for name in track_iter_progress(archive.recordings, file=sys.stderr):
         recording, person = map(int, RECORDING.fullmatch(name).groups())
         signals = read_signals(archive, name)
-        video = name[len('acc_'):-len('.txt')]
+        video = name[len('acc_') : -len('.txt')]
         with atomic_write(out / 'features' / f'{video}.npy', 'wb') as file:
             np.save(file, window_features(signals))
         rows = labels[(labels[:, 0] == recording) & (labels[:, 1] == person)]
@@ -150,8 +168,11 @@ def prepare(source, out) -> None:
             frame=len(signals),
             fps=FPS,
             # The archive counts samples from 1 and includes the last one.
-            annotations=[dict(label=classes[label - 1], segment=[(start - 1) / FPS, end / FPS])
-                         for label, start, end in rows[:, 2:].tolist()])
+            annotations=[
+                dict(label=classes[label - 1], segment=[(start - 1) / FPS, end / FPS])
+                for label, start, end in rows[:, 2:].tolist()
+            ],
+        )
     with atomic_write(out / 'annotations' / 'classes.txt') as file:
         file.write('\n'.join(classes) + '\n')
     # Last, so that annotations are there only when all they name is.
@@ -164,14 +185,17 @@ def print_summary(out: Path, database: dict) -> None:
     """Say what was written."""
     for subset in ('training', 'validation'):
         videos = [x for x in database.values() if x['subset'] == subset]
-        print(f'{subset}: {len(videos)} recordings, '
-              f'{sum(len(x["annotations"]) for x in videos)} segments')
+        print(
+            f'{subset}: {len(videos)} recordings, '
+            f'{sum(len(x["annotations"]) for x in videos)} segments'
+        )
     print(f'written to {out}')
 
 
 def main(argv=None) -> int:
     args = parse_args(argv)
     from tmx_plugin.errors import run_tool
+
     return run_tool(lambda args: prepare(args.source, args.out), 'prepare_hapt', args)
 
 

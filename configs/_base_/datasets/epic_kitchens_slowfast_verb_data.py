@@ -2,9 +2,13 @@
 _base_ = './feature_dataloaders.py'
 
 dataset = dict(
-    type='EpicKitchens100Dataset', target='verb', data_root='data/epic_kitchens',
-    ann_file='annotations/epic_verb.json', class_file='annotations/verb_classes.txt',
-    data_prefix=dict(feats='features/slowfast'))
+    type='EpicKitchens100Dataset',
+    target='verb',
+    data_root='data/epic_kitchens',
+    ann_file='annotations/epic_verb.json',
+    class_file='annotations/verb_classes.txt',
+    data_prefix=dict(feats='features/slowfast'),
+)
 train_pipeline = [
     dict(type='LoadFeatures'),
     dict(type='SegmentsToGrid'),

@@ -12,7 +12,9 @@ train_dataloader = dict(
             dict(type='SegmentsToGrid'),
             dict(type='RandomTruncation', max_seq_len=2304, trunc_thresh=0.5),
             dict(type='PackTALInputs'),
-        ]))
+        ],
+    ),
+)
 val_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -21,7 +23,9 @@ val_dataloader = dict(
     dataset=dict(
         subset='validation',
         test_mode=True,
-        pipeline=[dict(type='LoadFeatures'), dict(type='PackTALInputs')]))
+        pipeline=[dict(type='LoadFeatures'), dict(type='PackTALInputs')],
+    ),
+)
 test_dataloader = val_dataloader
 val_evaluator = dict(type='TALMetric', tiou_thresholds=[0.3, 0.4, 0.5, 0.6, 0.7])
 test_evaluator = val_evaluator

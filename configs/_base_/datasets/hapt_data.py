@@ -2,8 +2,12 @@
 _base_ = './feature_dataloaders.py'
 
 dataset = dict(
-    type='HAPTDataset', data_root='data/hapt', ann_file='annotations/hapt.json',
-    class_file='annotations/classes.txt', data_prefix=dict(feats='features'))
+    type='HAPTDataset',
+    data_root='data/hapt',
+    ann_file='annotations/hapt.json',
+    class_file='annotations/classes.txt',
+    data_prefix=dict(feats='features'),
+)
 train_pipeline = [
     dict(type='LoadFeatures'),
     dict(type='SegmentsToGrid'),

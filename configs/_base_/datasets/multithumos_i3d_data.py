@@ -2,9 +2,12 @@
 _base_ = './feature_dataloaders.py'
 
 dataset = dict(
-    type='MultiThumosDataset', data_root='data/multithumos',
+    type='MultiThumosDataset',
+    data_root='data/multithumos',
     ann_file='annotations/multithumos.json',
-    class_file='annotations/classes.txt', data_prefix=dict(feats='features/i3d'))
+    class_file='annotations/classes.txt',
+    data_prefix=dict(feats='features/i3d'),
+)
 
 train_dataloader = dict(dataset=dataset)
 val_dataloader = dict(dataset=dataset)

@@ -2,9 +2,15 @@
 _base_ = './feature_dataloaders.py'
 
 dataset = dict(
-    type='TALDataset', data_root='data/synthetic', ann_file='annotations/synthetic.json',
-    class_file='annotations/classes.txt', data_prefix=dict(feats='features'), feature_stride=8,
-    offset_frames=8, fps=32)
+    type='TALDataset',
+    data_root='data/synthetic',
+    ann_file='annotations/synthetic.json',
+    class_file='annotations/classes.txt',
+    data_prefix=dict(feats='features'),
+    feature_stride=8,
+    offset_frames=8,
+    fps=32,
+)
 train_pipeline = [
     dict(type='LoadFeatures'),
     dict(type='SegmentsToGrid'),

@@ -2,8 +2,12 @@
 _base_ = './feature_dataloaders.py'
 
 dataset = dict(
-    type='Thumos14Dataset', data_root='data/thumos14', ann_file='annotations/thumos14.json',
-    class_file='annotations/classes.txt', data_prefix=dict(feats='features/i3d'))
+    type='Thumos14Dataset',
+    data_root='data/thumos14',
+    ann_file='annotations/thumos14.json',
+    class_file='annotations/classes.txt',
+    data_prefix=dict(feats='features/i3d'),
+)
 
 train_dataloader = dict(dataset=dataset)
 val_dataloader = dict(dataset=dataset)

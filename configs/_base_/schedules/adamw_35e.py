@@ -3,10 +3,20 @@ _base_ = './adamw_50e.py'
 
 param_scheduler = [
     dict(
-        type='LinearLR', start_factor=1e-12, by_epoch=True, begin=0, end=5,
-        convert_to_iter_based=True),
+        type='LinearLR',
+        start_factor=1e-12,
+        by_epoch=True,
+        begin=0,
+        end=5,
+        convert_to_iter_based=True,
+    ),
     dict(
-        type='CosineAnnealingLR', eta_min=1e-8, by_epoch=True, begin=5, end=35,
-        convert_to_iter_based=True)
+        type='CosineAnnealingLR',
+        eta_min=1e-8,
+        by_epoch=True,
+        begin=5,
+        end=35,
+        convert_to_iter_based=True,
+    ),
 ]
 train_cfg = dict(max_epochs=35, val_begin=16)

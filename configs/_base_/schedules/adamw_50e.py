@@ -6,18 +6,30 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-4, weight_decay=0.05, fused=True),
     # Weight decay acts on the weights of convolutions alone.
     paramwise_cfg=dict(
-        norm_decay_mult=0., bias_decay_mult=0., custom_keys={'scales': dict(decay_mult=0.)}),
-    clip_grad=dict(max_norm=1.0))
+        norm_decay_mult=0.0, bias_decay_mult=0.0, custom_keys={'scales': dict(decay_mult=0.0)}
+    ),
+    clip_grad=dict(max_norm=1.0),
+)
 
 param_scheduler = [
     # lr * k / (W - 1) at iteration k of W. MMEngine multiplies the previous value, so that it
     # cannot leave 0: start 1e-12 above it, nothing in float32.
     dict(
-        type='LinearLR', start_factor=1e-12, by_epoch=True, begin=0, end=5,
-        convert_to_iter_based=True),
+        type='LinearLR',
+        start_factor=1e-12,
+        by_epoch=True,
+        begin=0,
+        end=5,
+        convert_to_iter_based=True,
+    ),
     dict(
-        type='CosineAnnealingLR', eta_min=1e-8, by_epoch=True, begin=5, end=65,
-        convert_to_iter_based=True)
+        type='CosineAnnealingLR',
+        eta_min=1e-8,
+        by_epoch=True,
+        begin=5,
+        end=65,
+        convert_to_iter_based=True,
+    ),
 ]
 
 # Epochs are counted from 1; OpenTAD counts from 0: its epoch_45.pth is epoch_46.pth here.

@@ -4,6 +4,7 @@
 The golden values in ``tests/data/golden/features`` were measured with exactly these, so the rules
 below must not change.
 """
+
 import math
 import zlib
 

@@ -10,7 +10,8 @@ from tmx_plugin.errors import CheckpointError, CheckpointMismatchError, ConfigEr
 from tmx_plugin.models.backbones.clip_backbone import ClipBackbone, fixed_clip_length, pool_features
 
 _spec = importlib.util.spec_from_file_location(
-    'recognizers', Path(__file__).parents[2] / 'recognizers.py')
+    'recognizers', Path(__file__).parents[2] / 'recognizers.py'
+)
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 RECOGNIZERS = _module.RECOGNIZERS
@@ -60,8 +61,9 @@ def test_frame_by_frame_recognizer_sees_every_frame_once(frames, monkeypatch):
     module = ClipBackbone(RECOGNIZERS['TSN'][0], clip_len=16, stride=4, batch_size=1)
     seen = []
     forward = module.recognizer.backbone.forward
-    monkeypatch.setattr(module.recognizer.backbone, 'forward',
-                        lambda x: (seen.append(len(x)), forward(x))[1])
+    monkeypatch.setattr(
+        module.recognizer.backbone, 'forward', lambda x: (seen.append(len(x)), forward(x))[1]
+    )
     list(module.stream(frames.split(7)))
     assert sum(seen) == len(frames)
 
@@ -77,8 +79,8 @@ def test_padding_of_a_batch_changes_nothing(frames):
     assert clip_masks.sum(1).tolist() == [7, 4, 1] and feats.shape[2] == 7
     for i, length in enumerate(lengths):
         alone = torch.cat(list(module.stream([frames[:length]])))
-        torch.testing.assert_close(feats[i, :, :len(alone)].T, alone, atol=1e-5, rtol=1e-5)
-        assert not feats[i, :, len(alone):].any()
+        torch.testing.assert_close(feats[i, :, : len(alone)].T, alone, atol=1e-5, rtol=1e-5)
+        assert not feats[i, :, len(alone) :].any()
 
 
 @pytest.mark.parametrize('chunk', [1, 3, 16, 100])
@@ -97,8 +99,9 @@ def test_short_video_repeats_its_last_frame(name, frames):
     padded = torch.cat([short, short[-1:].expand(11, -1, -1, -1)])
     found = torch.cat(list(module.stream(short.split(2))))
     assert found.shape[0] == 1
-    torch.testing.assert_close(found, torch.cat(list(module.stream([padded]))),
-                               atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        found, torch.cat(list(module.stream([padded]))), atol=1e-5, rtol=1e-5
+    )
 
 
 def test_no_frames_no_clips():
@@ -145,22 +148,44 @@ def test_plain_backbone_is_normalised_like_a_recognizer(frames):
 
 def test_other_models_are_refused():
     with pytest.raises(ConfigError, match='must be a Recognizer2D or Recognizer3D'):
-        ClipBackbone(dict(type='RecognizerAudio', backbone=dict(
-            type='ResNetAudio', depth=50, pretrained=None)), clip_len=16, stride=4)
-    flow = dict(RECOGNIZERS['TSN'][0], data_preprocessor=dict(
-        type='ActionDataPreprocessor', mean=[128., 128.], std=[60., 60.], format_shape='NCHW'))
+        ClipBackbone(
+            dict(
+                type='RecognizerAudio', backbone=dict(type='ResNetAudio', depth=50, pretrained=None)
+            ),
+            clip_len=16,
+            stride=4,
+        )
+    flow = dict(
+        RECOGNIZERS['TSN'][0],
+        data_preprocessor=dict(
+            type='ActionDataPreprocessor',
+            mean=[128.0, 128.0],
+            std=[60.0, 60.0],
+            format_shape='NCHW',
+        ),
+    )
     with pytest.raises(ValueError, match='only 3D recognizers'):
         ClipBackbone(flow, clip_len=16, stride=4)
-    depth = dict(RECOGNIZERS['I3D'][0], data_preprocessor=dict(
-        type='ActionDataPreprocessor', mean=[0.] * 4, std=[1.] * 4, format_shape='NCTHW'))
+    depth = dict(
+        RECOGNIZERS['I3D'][0],
+        data_preprocessor=dict(
+            type='ActionDataPreprocessor', mean=[0.0] * 4, std=[1.0] * 4, format_shape='NCTHW'
+        ),
+    )
     with pytest.raises(ValueError, match='4 channels a frame'):
         ClipBackbone(depth, clip_len=16, stride=4)
 
 
-@pytest.mark.parametrize('backbone, expected', [
-    (dict(type='ResNetTSM', depth=50), 8), (dict(type='ResNetTIN', depth=50), 8),
-    (dict(type='ResNetTIN', depth=50, num_segments=16), 16), (dict(type='ResNet', depth=50), None),
-    (dict(type='ResNet3dSlowOnly', depth=50), None)])
+@pytest.mark.parametrize(
+    'backbone, expected',
+    [
+        (dict(type='ResNetTSM', depth=50), 8),
+        (dict(type='ResNetTIN', depth=50), 8),
+        (dict(type='ResNetTIN', depth=50, num_segments=16), 16),
+        (dict(type='ResNet', depth=50), None),
+        (dict(type='ResNet3dSlowOnly', depth=50), None),
+    ],
+)
 def test_number_of_frames_that_a_backbone_is_built_for(backbone, expected):
     assert fixed_clip_length(backbone) == expected
 
@@ -179,8 +204,9 @@ def test_weights_come_from_a_recognizer_checkpoint(tmp_path, frames):
     module.init_weights()
     for key, value in recognizer.backbone.state_dict().items():
         torch.testing.assert_close(module.recognizer.backbone.state_dict()[key], value)
-    other = ClipBackbone(RECOGNIZERS['VideoMAE'][0], clip_len=16, stride=4,
-                         checkpoint=str(tmp_path / 'tsn.pth'))
+    other = ClipBackbone(
+        RECOGNIZERS['VideoMAE'][0], clip_len=16, stride=4, checkpoint=str(tmp_path / 'tsn.pth')
+    )
     with pytest.raises(CheckpointMismatchError, match='nothing was loaded') as error:
         other.load_checkpoint()
     assert 'missing     backbone.patch_embed' in str(error.value)
@@ -204,11 +230,13 @@ def test_checkpoint_that_fits_in_part_is_refused_with_the_differences(tmp_path):
         module.load_checkpoint()
     lines = str(error.value).splitlines()[1:]
     assert [line.split()[:2] for line in lines] == [
-        ['missing', 'backbone.conv1.bn.bias'], ['unexpected', 'backbone.extra']]
+        ['missing', 'backbone.conv1.bn.bias'],
+        ['unexpected', 'backbone.extra'],
+    ]
 
 
 def test_pooling_of_every_shape():
-    maps = torch.arange(48.).view(2, 3, 2, 2, 2)
+    maps = torch.arange(48.0).view(2, 3, 2, 2, 2)
     assert pool_features(maps).tolist() == [[3.5, 11.5, 19.5], [27.5, 35.5, 43.5]]
     assert pool_features(maps[:, :, 0]).shape == (2, 3)
     assert pool_features(maps[:, 0, 0, 0]).tolist() == maps[:, 0, 0, 0].tolist()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """I3D and SlowFast against numbers measured from their public implementations."""
+
 import importlib.util
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from tmx_plugin.errors import CheckpointMismatchError
 from mmaction.registry import MODELS  # isort: skip
 
 _spec = importlib.util.spec_from_file_location(
-    'public_weights', Path(__file__).with_name('public_weights.py'))
+    'public_weights', Path(__file__).with_name('public_weights.py')
+)
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
 state_dict_of = _module.state_dict_of
@@ -48,9 +50,16 @@ def clip_of(seed, channels, frames, size):
     """The input that the golden values belong to: ``(1, channels, frames, size, size)``."""
     shape = (channels, frames // 4 + 2, size // 16 + 2, size // 16 + 2)
     base = np.random.default_rng(seed).uniform(0, 255, shape).astype('f4')
-    return torch.nn.functional.interpolate(
-        torch.from_numpy(base)[None], size=(frames, size, size), mode='trilinear',
-        align_corners=True).round().clamp(0, 255)
+    return (
+        torch.nn.functional.interpolate(
+            torch.from_numpy(base)[None],
+            size=(frames, size, size),
+            mode='trilinear',
+            align_corners=True,
+        )
+        .round()
+        .clamp(0, 255)
+    )
 
 
 def assert_close(found, expected):
@@ -82,6 +91,7 @@ def test_i3d_classifier_loads_with_its_network(repo, public_file, features_dir):
     model = Config.fromfile(repo / 'configs/recognizers/i3d_rgb.py').model
     recognizer = MODELS.build(dict(model, _scope_='mmaction')).eval()
     from tmx_plugin.models.backbones.weights import load_recognizer_weights
+
     load_recognizer_weights(recognizer, public_file('i3d_rgb'))
     inputs = clip_of(7, 3, 16, 224) / 255 * 2 - 1
     scores = recognizer.cls_head(recognizer.backbone(inputs))
@@ -107,13 +117,20 @@ def test_epic_slowfast_is_that_of_pyslowfast(public_file, features_dir):
 
 def test_slow_pathway_sees_the_frames_of_pyslowfast(features_dir):
     from tmx_plugin.models.backbones.slowfast_linspace import slow_frames
+
     golden = np.load(features_dir / 'epic_slowfast.npz')
     assert slow_frames(32, 4) == golden['slow_frame_index'].tolist()
 
 
-@pytest.mark.parametrize('name, layout', [
-    ('i3d_flow', 'i3d_rgb'), ('i3d_rgb', 'i3d_flow'), ('i3d_rgb', 'epic_slowfast'),
-    ('slowfast_4x16_pyslowfast', 'epic_slowfast')])
+@pytest.mark.parametrize(
+    'name, layout',
+    [
+        ('i3d_flow', 'i3d_rgb'),
+        ('i3d_rgb', 'i3d_flow'),
+        ('i3d_rgb', 'epic_slowfast'),
+        ('slowfast_4x16_pyslowfast', 'epic_slowfast'),
+    ],
+)
 def test_weights_of_another_network_are_refused(name, layout, public_file):
     with pytest.raises(CheckpointMismatchError, match='nothing was loaded') as error:
         init_extractor(name, public_file(layout))
@@ -125,6 +142,7 @@ def test_weights_of_another_network_are_refused(name, layout, public_file):
 def _pyslowfast_names(state):
     """Rename MMAction2's SlowFast tensors as PySlowFast names them, and add its head."""
     import re
+
     renamed = {'head.projection.weight': torch.zeros(400, 2304)}
     for key, value in state.items():
         key = key.removeprefix('backbone.')

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tools run in forks of one process that has imported everything: a second or two each."""
+
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-CONFIG = '''
+CONFIG = """
 _base_ = [{bases}]
 model = dict(
     data_preprocessor=dict(pad_to=512),
@@ -22,9 +23,13 @@ train_dataloader = dict(num_workers=0, persistent_workers=False)
 val_dataloader = dict(num_workers=0, persistent_workers=False)
 test_dataloader = dict(num_workers=0, persistent_workers=False)
 default_hooks = dict(ema=dict(momentum=0.5))
-'''
-BASES = ('models/temporal_maxer', 'datasets/synthetic_data', 'schedules/adamw_50e',
-         'default_runtime')
+"""
+BASES = (
+    'models/temporal_maxer',
+    'datasets/synthetic_data',
+    'schedules/adamw_50e',
+    'default_runtime',
+)
 
 
 class Tools:
@@ -34,15 +39,19 @@ class Tools:
         self.repo, self.folder, self.count = repo, folder, 0
         self.server = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name('kill_points.py')), str(repo)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=dict(os.environ, OMP_NUM_THREADS='1', TORCH_HOME=str(folder / 'torch_home')))
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=dict(os.environ, OMP_NUM_THREADS='1', TORCH_HOME=str(folder / 'torch_home')),
+        )
         while self.server.stdout.readline().strip() != 'ready':
             assert self.server.poll() is None
 
     def run(self, tool, *argv, cwd, target=None, what='kill'):
         """Exit status, points and output of ``tools/TOOL``."""
-        request = dict(tool=tool, argv=[str(arg) for arg in argv], cwd=str(cwd), target=target,
-                       what=what)
+        request = dict(
+            tool=tool, argv=[str(arg) for arg in argv], cwd=str(cwd), target=target, what=what
+        )
         print(json.dumps(request), file=self.server.stdin, flush=True)
         return SimpleNamespace(**json.loads(self.server.stdout.readline()))
 
@@ -57,8 +66,15 @@ class Tools:
         data = self.folder / 'source' / 'data'
         if not data.exists():
             data.parent.mkdir()
-            made = self.run('data/make_synthetic.py', 'data/synthetic', '--num-train', 4,
-                            '--num-val', 2, cwd=data.parent)
+            made = self.run(
+                'data/make_synthetic.py',
+                'data/synthetic',
+                '--num-train',
+                4,
+                '--num-val',
+                2,
+                cwd=data.parent,
+            )
             assert made.status == 0, made.output
         (folder / 'data').symlink_to(data)
         bases = ', '.join(repr(str(self.repo / f'configs/_base_/{base}.py')) for base in BASES)

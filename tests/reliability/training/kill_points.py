@@ -7,6 +7,7 @@ A point is a moment just before a file operation below the working folder (an op
 writing, a renaming, a removal, a new folder), or just after an opening that empties a file. Each
 attempt runs in a fork of this process, which has imported everything: a second or two.
 """
+
 import builtins
 import errno
 import importlib.util
@@ -18,8 +19,15 @@ import sys
 import traceback
 from pathlib import Path
 
-_CHANGING = {'os.rename', 'os.remove', 'os.mkdir', 'os.rmdir', 'os.truncate', 'os.link',
-             'os.symlink'}
+_CHANGING = {
+    'os.rename',
+    'os.remove',
+    'os.mkdir',
+    'os.rmdir',
+    'os.truncate',
+    'os.link',
+    'os.symlink',
+}
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -52,8 +60,12 @@ class Counter:
         builtins.open = io.open = watched
 
     def audit(self, event, args):
-        changing = event in _CHANGING or event == 'open' and isinstance(args[2], int) and (
-            args[2] & _WRITING)
+        changing = (
+            event in _CHANGING
+            or event == 'open'
+            and isinstance(args[2], int)
+            and (args[2] & _WRITING)
+        )
         if changing:
             self.point(event, args[0])
 
@@ -65,8 +77,11 @@ class Counter:
             return
         self.seen.append(f'{event} {os.path.relpath(path, self.folder)}')
         if self.what in ('kill', 'terminate'):
-            if (str(self.target) in self.seen[-1] if isinstance(self.target, str)
-                    else len(self.seen) - 1 == self.target):
+            if (
+                str(self.target) in self.seen[-1]
+                if isinstance(self.target, str)
+                else len(self.seen) - 1 == self.target
+            ):
                 self.target = None
                 os.kill(os.getpid(), signal.SIGKILL if self.what == 'kill' else signal.SIGTERM)
         elif event == 'open' and self.target is not None and len(self.seen) > self.target:
@@ -119,6 +134,7 @@ def serve(repo):
     """Answer requests for tools of the repository until there are no more."""
     sys.path.insert(0, str(repo))
     import tmx_plugin.apis  # noqa: F401  once, for all forks
+
     mains = {}
     print('ready', flush=True)
     for line in sys.stdin:
@@ -127,10 +143,13 @@ def serve(repo):
         main = mains.setdefault(tool, mains.get(tool) or load_main(Path(repo, 'tools', tool)))
         log = Path(f'{request["cwd"]}.log')
         log.unlink(missing_ok=True)
-        status, points = run(main, request['argv'], request['cwd'], request['target'],
-                             request['what'])
-        print(json.dumps(dict(status=status, points=points,
-                              output=log.read_text(errors='replace'))), flush=True)
+        status, points = run(
+            main, request['argv'], request['cwd'], request['target'], request['what']
+        )
+        print(
+            json.dumps(dict(status=status, points=points, output=log.read_text(errors='replace'))),
+            flush=True,
+        )
 
 
 if __name__ == '__main__':

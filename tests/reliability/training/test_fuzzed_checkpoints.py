@@ -3,6 +3,7 @@
 
 TMX_FUZZ_EXAMPLES sets the number of files (``make fuzz``: 20,000).
 """
+
 import io
 import os
 import resource
@@ -27,13 +28,21 @@ LIMIT_BYTES = 1 << 30
 def written():
     """A checkpoint with all kinds of objects that may be in one, as parts of a zip file."""
     stream = io.BytesIO()
-    torch.save(dict(
-        state_dict=dict(a=torch.ones(3, 2), b=torch.tensor(1, dtype=torch.int64)),
-        optimizer=dict(state={0: dict(exp_avg=torch.zeros(3))}, param_groups=[dict(params=[0])]),
-        meta=dict(epoch=1, iter=2, cfg='a = 1'),
-        message_hub=dict(
-            log_scalars=dict(loss=HistoryBuffer([1., 2.], [1, 1])),
-            runtime_info=dict(score=np.float64(3), ids=np.arange(3)), resumed_keys={})), stream)
+    torch.save(
+        dict(
+            state_dict=dict(a=torch.ones(3, 2), b=torch.tensor(1, dtype=torch.int64)),
+            optimizer=dict(
+                state={0: dict(exp_avg=torch.zeros(3))}, param_groups=[dict(params=[0])]
+            ),
+            meta=dict(epoch=1, iter=2, cfg='a = 1'),
+            message_hub=dict(
+                log_scalars=dict(loss=HistoryBuffer([1.0, 2.0], [1, 1])),
+                runtime_info=dict(score=np.float64(3), ids=np.arange(3)),
+                resumed_keys={},
+            ),
+        ),
+        stream,
+    )
     with zipfile.ZipFile(stream) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -44,8 +53,11 @@ WHOLE = io.BytesIO()
 with zipfile.ZipFile(WHOLE, 'w') as _archive:
     for _name, _content in PARTS.items():
         _archive.writestr(_name, _content)
-CHANGES = st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 8), st.binary(max_size=8)),
-                   min_size=1, max_size=4)
+CHANGES = st.lists(
+    st.tuples(st.integers(0, 1 << 20), st.integers(0, 8), st.binary(max_size=8)),
+    min_size=1,
+    max_size=4,
+)
 
 
 def changed(content, changes):
@@ -53,7 +65,7 @@ def changed(content, changes):
     content = bytearray(content)
     for place, count, new in changes:
         place %= len(content)
-        content[place:place + count] = new
+        content[place : place + count] = new
     return bytes(content)
 
 
@@ -78,8 +90,13 @@ def little_memory():
     resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-FUZZ = settings(max_examples=EXAMPLES, deadline=timedelta(seconds=20), derandomize=EXAMPLES < 1000,
-                suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
+FUZZ = settings(
+    max_examples=EXAMPLES,
+    deadline=timedelta(seconds=20),
+    derandomize=EXAMPLES < 1000,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    database=None,
+)
 
 
 @FUZZ

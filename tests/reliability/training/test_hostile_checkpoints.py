@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints that are damaged, crafted or of another folder, on every path that reads one."""
+
 import hashlib
 import http.server
 import os
@@ -28,8 +29,9 @@ class Payload:
 
 def fingerprint(folder):
     """Names and content of the checkpoints of a folder."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in folder.glob('*.pth')}
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob('*.pth')
+    }
 
 
 def change(path, **changes):
@@ -99,17 +101,27 @@ def test_resume_says_what_it_passed_over_and_ends_as_if_nothing_had_been(tools, 
     assert out.status == 0, out.output[-2000:]
     assert 'epoch_2.pth is not a checkpoint that can be read safely' in out.output
     assert re.search('Resuming from A/epoch_1.pth|Resuming from .*/A/epoch_1.pth', out.output)
-    states = [torch.load(folder / 'A' / 'epoch_2.pth', weights_only=True)
-              for folder in (place, trained)]
-    assert all(torch.equal(value, states[1]['state_dict'][key])
-               for key, value in states[0]['state_dict'].items())
+    states = [
+        torch.load(folder / 'A' / 'epoch_2.pth', weights_only=True) for folder in (place, trained)
+    ]
+    assert all(
+        torch.equal(value, states[1]['state_dict'][key])
+        for key, value in states[0]['state_dict'].items()
+    )
 
 
-@pytest.mark.parametrize('spoil,words', [
-    (cut, r'^train: None of the checkpoints in \S*A is whole\. To start anew, remove them or'),
-    (os.unlink, r'^train: There is no checkpoint in A to resume from\. To start anew .* --resume '
-                r'auto\.$'),
-    (other_optimizer, r'^train: \S+ cannot be resumed from: its optimizer has groups of ')])
+@pytest.mark.parametrize(
+    'spoil,words',
+    [
+        (cut, r'^train: None of the checkpoints in \S*A is whole\. To start anew, remove them or'),
+        (
+            os.unlink,
+            r'^train: There is no checkpoint in A to resume from\. To start anew .* --resume '
+            r'auto\.$',
+        ),
+        (other_optimizer, r'^train: \S+ cannot be resumed from: its optimizer has groups of '),
+    ],
+)
 def test_resume_without_a_whole_checkpoint_is_an_error(spoil, words, tools, trained):
     place = tools.place(copy=trained)
     os.unlink(place / 'A' / 'epoch_1.pth')
@@ -122,18 +134,36 @@ def test_resume_without_a_whole_checkpoint_is_an_error(spoil, words, tools, trai
 
 def test_resume_auto_starts_anew_in_an_empty_folder_and_says_so(tools):
     place = tools.place()
-    out = tools.run('train.py', 'tiny.py', '--work-dir', 'new', '--resume', 'auto', '--cfg-options',
-                    'train_cfg.max_epochs=1', cwd=place)
+    out = tools.run(
+        'train.py',
+        'tiny.py',
+        '--work-dir',
+        'new',
+        '--resume',
+        'auto',
+        '--cfg-options',
+        'train_cfg.max_epochs=1',
+        cwd=place,
+    )
     assert out.status == 0 and re.search(
-        r'There is no checkpoint in \S*new to resume from: training starts anew', out.output)
+        r'There is no checkpoint in \S*new to resume from: training starts anew', out.output
+    )
 
 
 def test_a_copied_folder_goes_on_by_itself(tools, trained):
     place = tools.place(copy=trained)
     shutil.copytree(place / 'A', place / 'B')
     before = fingerprint(place / 'A')
-    out = tools.run('train.py', 'tiny.py', '--work-dir', 'B', '--resume', '--cfg-options',
-                    'train_cfg.max_epochs=3', cwd=place)
+    out = tools.run(
+        'train.py',
+        'tiny.py',
+        '--work-dir',
+        'B',
+        '--resume',
+        '--cfg-options',
+        'train_cfg.max_epochs=3',
+        cwd=place,
+    )
     assert out.status == 0, out.output[-2000:]
     assert re.search(r'Resuming from \S*B/epoch_2.pth', out.output)
     assert fingerprint(place / 'A') == before
@@ -144,13 +174,23 @@ def test_another_folders_best_checkpoint_is_left_alone(tools, trained):
     place = tools.place(copy=trained)
     before = fingerprint(place / 'A')
     change_best = torch.load(place / 'A' / 'epoch_2.pth', weights_only=True)
-    change_best['message_hub']['runtime_info']['best_score'] = -1.  # so that any score is better
+    change_best['message_hub']['runtime_info']['best_score'] = -1.0  # so that any score is better
     torch.save(change_best, place / 'old.pth')
-    out = tools.run('train.py', 'tiny.py', '--work-dir', 'new', '--resume', 'old.pth',
-                    '--cfg-options', 'train_cfg.max_epochs=3', cwd=place)
+    out = tools.run(
+        'train.py',
+        'tiny.py',
+        '--work-dir',
+        'new',
+        '--resume',
+        'old.pth',
+        '--cfg-options',
+        'train_cfg.max_epochs=3',
+        cwd=place,
+    )
     assert out.status == 0, out.output[-2000:]
-    assert re.search(r'best checkpoint so far, \S*A/best_\S+, is not in \S*new; it is left where',
-                     out.output)
+    assert re.search(
+        r'best checkpoint so far, \S*A/best_\S+, is not in \S*new; it is left where', out.output
+    )
     assert fingerprint(place / 'A') == before
     assert list((place / 'new').glob('best_*.pth'))
 
@@ -177,7 +217,8 @@ def test_what_a_checkpoint_calls_the_best_is_not_removed(tools, trained):
     path = place / 'A' / 'epoch_2.pth'
     content = torch.load(path, weights_only=True)
     content['message_hub']['runtime_info'].update(
-        best_ckpt=str(precious), best_score=-1., keep_ckpt_ids=['../../precious/file'])
+        best_ckpt=str(precious), best_score=-1.0, keep_ckpt_ids=['../../precious/file']
+    )
     torch.save(content, path)
     out = tools.run(*RESUME, 'default_hooks.checkpoint.max_keep_ckpts=1', '--resume', cwd=place)
     assert out.status == 0 and (precious / 'file').exists(), out.output[-2000:]
@@ -205,18 +246,30 @@ def server(trained):
         served.shutdown()
 
 
-@pytest.mark.parametrize('command', [
-    ('test.py', 'tiny.py', 'URL'), ('train.py', 'tiny.py', '--resume', 'URL'),
-    ('train.py', 'tiny.py', '--cfg-options', 'load_from=URL'),
-    ('train.py', 'tiny.py', '--cfg-options', 'model.init_cfg.type=Pretrained',
-     'model.init_cfg.checkpoint=URL')])
+@pytest.mark.parametrize(
+    'command',
+    [
+        ('test.py', 'tiny.py', 'URL'),
+        ('train.py', 'tiny.py', '--resume', 'URL'),
+        ('train.py', 'tiny.py', '--cfg-options', 'load_from=URL'),
+        (
+            'train.py',
+            'tiny.py',
+            '--cfg-options',
+            'model.init_cfg.type=Pretrained',
+            'model.init_cfg.checkpoint=URL',
+        ),
+    ],
+)
 def test_a_checkpoint_at_a_url_is_read_as_data(command, server, tools):
     place = tools.place()
     argv = [part.replace('URL', f'{server}/1/x.pth') for part in command]
     out = tools.run(*argv, cwd=place)
     assert out.status == 1 and not (place / 'executed').exists(), out.output[-2000:]
-    assert re.search('x-[0-9a-f]{32}.pth is not a checkpoint that can be read safely: it asks for '
-                     'posix.system', last_line(out)), last_line(out)
+    assert re.search(
+        'x-[0-9a-f]{32}.pth is not a checkpoint that can be read safely: it asks for posix.system',
+        last_line(out),
+    ), last_line(out)
 
 
 def test_two_urls_that_end_alike_are_two_files(server, tools):
@@ -226,27 +279,40 @@ def test_two_urls_that_end_alike_are_two_files(server, tools):
     assert out.status == 0 and 'average_mAP' in out.output, out.output[-2000:]
 
 
-@pytest.mark.parametrize('url,words', [
-    ('SERVER/2/x.pth', 'could not be downloaded: HTTP Error 404'),
-    ('http://127.0.0.1:9/x.pth', 'could not be downloaded: .*refused'),
-    ('ftp://somewhere/x.pth', 'no such checkpoint is known; expected a file or a URL'),
-    ('s3://somewhere/x.pth', 'no such checkpoint is known'), ('nowhere.pth', 'There is no check')])
+@pytest.mark.parametrize(
+    'url,words',
+    [
+        ('SERVER/2/x.pth', 'could not be downloaded: HTTP Error 404'),
+        ('http://127.0.0.1:9/x.pth', 'could not be downloaded: .*refused'),
+        ('ftp://somewhere/x.pth', 'no such checkpoint is known; expected a file or a URL'),
+        ('s3://somewhere/x.pth', 'no such checkpoint is known'),
+        ('nowhere.pth', 'There is no check'),
+    ],
+)
 def test_what_cannot_be_had_is_one_sentence(url, words, server, tools):
     out = tools.run('test.py', 'tiny.py', url.replace('SERVER', server), cwd=tools.place())
     assert out.status == 1 and 'Traceback' not in out.output
     assert re.search('^test: .*' + words, last_line(out)), last_line(out)
 
 
-@pytest.mark.parametrize('tensor,words', [
-    (lambda value: value.to(torch.complex64), 'tensor of torch.complex64 and torch.strided, exp'),
-    (lambda value: value.to_sparse(), 'tensor of torch.float32 and torch.sparse_coo, expected'),
-    (lambda value: value[:1], 'shape       head.cls_conv.weight'),
-    (lambda value: 'text', 'holds no state dict')])
+@pytest.mark.parametrize(
+    'tensor,words',
+    [
+        (
+            lambda value: value.to(torch.complex64),
+            'tensor of torch.complex64 and torch.strided, exp',
+        ),
+        (lambda value: value.to_sparse(), 'tensor of torch.float32 and torch.sparse_coo, expected'),
+        (lambda value: value[:1], 'shape       head.cls_conv.weight'),
+        (lambda value: 'text', 'holds no state dict'),
+    ],
+)
 def test_weights_of_another_kind_are_refused(tensor, words, tools, trained):
     place = tools.place(copy=trained)
     content = torch.load(place / 'A' / 'epoch_2.pth', weights_only=True)
     content['state_dict']['head.cls_conv.weight'] = tensor(
-        content['state_dict']['head.cls_conv.weight'])
+        content['state_dict']['head.cls_conv.weight']
+    )
     torch.save(content, place / 'x.pth')
     out = tools.run('test.py', 'tiny.py', 'x.pth', cwd=place)
     assert out.status == 1 and 'Traceback' not in out.output
@@ -263,7 +329,9 @@ def test_a_second_training_in_the_folder_is_refused(tools, trained):
         work_dir.unlock(place / 'A')
     assert out.status == 1 and re.search(
         rf'^train: Another training \(process {os.getpid()}\) runs in A; wait for its end, or give '
-        'this one a --work-dir of its own', last_line(out)), last_line(out)
+        'this one a --work-dir of its own',
+        last_line(out),
+    ), last_line(out)
     assert fingerprint(place / 'A') == before
 
 
@@ -272,10 +340,25 @@ def test_a_run_leaves_nothing_in_the_temporary_folder(tools, trained):
     place = tools.place(copy=trained)
     (place / 'tmp').mkdir()
     out = subprocess.run(
-        [sys.executable, tools.repo / 'tools/train.py', 'tiny.py', '--work-dir', 'new',
-         '--cfg-options', *(f'{part}_dataloader.{option}' for part in ('train', 'val') for option in
-                            ('num_workers=1', 'persistent_workers=True'))],
-        cwd=place, capture_output=True, text=True, env=dict(
-            os.environ, OMP_NUM_THREADS='1', TMPDIR=str(place / 'tmp'), PYTHONPATH=str(tools.repo)))
+        [
+            sys.executable,
+            tools.repo / 'tools/train.py',
+            'tiny.py',
+            '--work-dir',
+            'new',
+            '--cfg-options',
+            *(
+                f'{part}_dataloader.{option}'
+                for part in ('train', 'val')
+                for option in ('num_workers=1', 'persistent_workers=True')
+            ),
+        ],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        env=dict(
+            os.environ, OMP_NUM_THREADS='1', TMPDIR=str(place / 'tmp'), PYTHONPATH=str(tools.repo)
+        ),
+    )
     assert out.returncode == 0, out.stderr[-2000:]
     assert [path.name for path in (place / 'tmp').iterdir()] == []

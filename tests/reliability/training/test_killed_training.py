@@ -3,6 +3,7 @@
 
 TMX_ALL_POINTS=1 (``make fuzz``) tries all points instead of a sample.
 """
+
 import os
 import re
 import shutil
@@ -16,8 +17,16 @@ from tmx_plugin.models.checkpoint import load_checkpoint_file
 
 pytestmark = pytest.mark.slow
 SAMPLE = 1 if os.environ.get('TMX_ALL_POINTS') else 31
-OPTIONS = ('tiny.py', '--work-dir', 'w', '--seed', 1, '--cfg-options',
-           'default_hooks.checkpoint.max_keep_ckpts=1', 'train_cfg.max_epochs=3')
+OPTIONS = (
+    'tiny.py',
+    '--work-dir',
+    'w',
+    '--seed',
+    1,
+    '--cfg-options',
+    'default_hooks.checkpoint.max_keep_ckpts=1',
+    'train_cfg.max_epochs=3',
+)
 TIMES = ('time', 'data_time', 'memory', 'eta', 'experiment_name')
 FULL = r'^train: could not write \S*w/\S+: No space left on device; [\d.]+ MB are free on its disk'
 
@@ -32,12 +41,19 @@ def differences(a, b, path=''):
     """Where two checkpoints differ, times aside."""
     if isinstance(a, dict) and isinstance(b, dict):
         keys = [key for key in {**a, **b} if str(key).split('/')[-1] not in TIMES]
-        return [line for key in keys for line in (
-            differences(a[key], b[key], f'{path}/{key}') if key in a and key in b
-            else [f'{path}/{key} is in one only'])]
+        return [
+            line
+            for key in keys
+            for line in (
+                differences(a[key], b[key], f'{path}/{key}')
+                if key in a and key in b
+                else [f'{path}/{key} is in one only']
+            )
+        ]
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)) and len(a) == len(b):
-        return [line for i, pair in enumerate(zip(a, b))
-                for line in differences(*pair, f'{path}/{i}')]
+        return [
+            line for i, pair in enumerate(zip(a, b)) for line in differences(*pair, f'{path}/{i}')
+        ]
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         same = a.shape == b.shape and np.array_equal(a.numpy(), b.numpy(), equal_nan=True)
     elif isinstance(a, str) and isinstance(b, str):
@@ -49,8 +65,10 @@ def differences(a, b, path=''):
 
 def result(place):
     """The checkpoints that a training left; torch alone must be able to read them."""
-    return {path.name: torch.load(path, weights_only=True)
-            for path in sorted((place / 'w').glob('*.pth'))}
+    return {
+        path.name: torch.load(path, weights_only=True)
+        for path in sorted((place / 'w').glob('*.pth'))
+    }
 
 
 @pytest.fixture(scope='module')
@@ -112,8 +130,11 @@ def test_sigterm_in_a_validation_ends_at_once_and_leaves_nothing_half_written(to
     place = tools.place()
     out = tools.run('train.py', *OPTIONS, cwd=place, target='open w/.best', what='terminate')
     assert out.status == 143
-    assert re.search(r'Terminated in epoch 2\. The last checkpoint is \S+epoch_1.pth; go on from '
-                     'it with --resume', out.output)
+    assert re.search(
+        r'Terminated in epoch 2\. The last checkpoint is \S+epoch_1.pth; go on from '
+        'it with --resume',
+        out.output,
+    )
     assert not list(place.rglob('*.part*'))
     assert tools.run('train.py', *OPTIONS, '--resume', cwd=place).status == 0
     assert differences(never_stopped[0], result(place)) == []
@@ -122,16 +143,21 @@ def test_sigterm_in_a_validation_ends_at_once_and_leaves_nothing_half_written(to
 def test_sigterm_within_an_epoch_saves_and_goes_on_there(tools):
     # Every step of the four is logged, so that there is a file operation in it. Dropout shows
     # whether the random numbers go on.
-    options = (*OPTIONS, 'train_dataloader.batch_size=1', 'default_hooks.logger.interval=1',
-               'model.neck.input_dropout=0.3')
+    options = (
+        *OPTIONS,
+        'train_dataloader.batch_size=1',
+        'default_hooks.logger.interval=1',
+        'model.neck.input_dropout=0.3',
+    )
     whole, place = tools.place(), tools.place()
     out = tools.run('train.py', *options, cwd=whole)
     saved = max(i for i, point in enumerate(out.points) if 'rename w/.epoch_1' in point)
     steps = [i for i, point in enumerate(out.points) if i > saved and 'scalars.json' in point]
     out = tools.run('train.py', *options, cwd=place, target=steps[2], what='terminate')
     assert out.status == 143, out.output[-2000:]
-    assert re.search(r'Terminated in epoch 2\. The last checkpoint is \S+interrupted.pth; go on',
-                     out.output)
+    assert re.search(
+        r'Terminated in epoch 2\. The last checkpoint is \S+interrupted.pth; go on', out.output
+    )
     out = tools.run('train.py', *options, '--resume', cwd=place)
     assert out.status == 0, out.output[-2000:]
     assert re.search(r'Going on after batch \d of epoch 2', out.output)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading every feature of a data set once: damage, widths, NaN and infinity."""
+
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -72,8 +73,9 @@ def read_all(data_list, *, layout='tc', sample_stride=1, values=True, progress=i
     return facts
 
 
-def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None,
-                     layout='tc') -> list:
+def feature_findings(
+    facts: FeatureFacts, *, expected_width=None, channels=None, layout='tc'
+) -> list:
     """What is wrong with the features.
 
     Args:
@@ -88,19 +90,36 @@ def feature_findings(facts: FeatureFacts, *, expected_width=None, channels=None,
     findings = []
     if facts.damaged:
         first = next(iter(facts.damaged.values()))
-        findings.append(Finding('error', 'features', f'the files of {len(facts.damaged)} videos '
-                                f'cannot be read: {first}', list(facts.damaged)))
+        findings.append(
+            Finding(
+                'error',
+                'features',
+                f'the files of {len(facts.damaged)} videos cannot be read: {first}',
+                list(facts.damaged),
+            )
+        )
     findings += width_findings(facts, expected_width, channels, layout)
     if facts.not_finite:
         name, count = next(iter(facts.not_finite.items()))
-        findings.append(Finding(
-            'error', 'features', f'{len(facts.not_finite)} videos have NaN or infinity in their '
-            f'features, or magnitudes from {LIMIT:g} on: expected finite numbers, found {count} '
-            f'others in video {name!r}',
-            list(facts.not_finite)))
+        findings.append(
+            Finding(
+                'error',
+                'features',
+                f'{len(facts.not_finite)} videos have NaN or infinity in their '
+                f'features, or magnitudes from {LIMIT:g} on: expected finite numbers, found '
+                f'{count} others in video {name!r}',
+                list(facts.not_finite),
+            )
+        )
     if facts.zero:
-        findings.append(Finding('warning', 'features', f'{len(facts.zero)} videos have nothing but '
-                                f'zeros as features: {some(facts.zero)}', facts.zero))
+        findings.append(
+            Finding(
+                'warning',
+                'features',
+                f'{len(facts.zero)} videos have nothing but zeros as features: {some(facts.zero)}',
+                facts.zero,
+            )
+        )
     return findings
 
 
@@ -120,22 +139,45 @@ def width_findings(facts: FeatureFacts, expected=None, channels=None, layout='tc
         found = ', '.join(f'{width} ({some(names, 1)})' for width, names in by_width.items())
         rare = min(by_width.values(), key=len)
         lengths = Counter(facts.lengths[names[0]] for names in by_width.values() if facts.lengths)
-        hint = f' (layout {layout!r}; are they stored the other way round?)' \
-            if any(count > 1 for count in lengths.values()) else ''
+        hint = (
+            f' (layout {layout!r}; are they stored the other way round?)'
+            if any(count > 1 for count in lengths.values())
+            else ''
+        )
         files = ', '.join(facts.paths.get(rare[0], ()))
-        return [Finding('error', 'width', f'expected features of one width, found {found}{hint}'
-                        + (f': {files}' if files else ''), rare)]
+        return [
+            Finding(
+                'error',
+                'width',
+                f'expected features of one width, found {found}{hint}'
+                + (f': {files}' if files else ''),
+                rare,
+            )
+        ]
     if not by_width:
         return []
-    (width, names), = by_width.items()
+    ((width, names),) = by_width.items()
     if channels is not None:
         if channels[1] > width:
-            return [Finding('error', 'width', f'expected at least {channels[1]} channels to take '
-                            f'{channels[0]}:{channels[1]} from, found {width} in video '
-                            f'{names[0]!r}', names)]
+            return [
+                Finding(
+                    'error',
+                    'width',
+                    f'expected at least {channels[1]} channels to take '
+                    f'{channels[0]}:{channels[1]} from, found {width} in video '
+                    f'{names[0]!r}',
+                    names,
+                )
+            ]
         width = channels[1] - channels[0]
     if expected is not None and width != expected:
-        return [Finding('error', 'width', f'expected features of {expected} channels '
-                        f'(model.neck.in_channels), found {width} in video {names[0]!r}',
-                        names)]
+        return [
+            Finding(
+                'error',
+                'width',
+                f'expected features of {expected} channels '
+                f'(model.neck.in_channels), found {width} in video {names[0]!r}',
+                names,
+            )
+        ]
     return []

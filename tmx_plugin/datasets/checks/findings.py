@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a check found."""
+
 import logging
 from dataclasses import dataclass, field
 from typing import Optional

@@ -4,6 +4,7 @@
 Naming: T features of a file (after ``sample_stride``), one every ``feature_stride`` frames, the
 first centred at ``offset_frames``; the last clip reaches as far behind its centre.
 """
+
 from dataclasses import replace
 
 import numpy as np
@@ -23,8 +24,9 @@ DRIFT_LENGTH, DRIFT_VIDEOS = 100, 5
 COMMON_FPS = (5, 6, 10, 12, 12.5, 15, 20, 24, 25, 29.97, 30, 48, 50, 59.94, 60, 90, 100, 120)
 
 
-def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=None,
-                    layout: str = 'tc') -> list:
+def length_findings(
+    data_list, lengths: dict, *, sample_stride: int = 1, widths=None, layout: str = 'tc'
+) -> list:
     """Compare what the features of each video cover with its duration.
 
     If most of the videos disagree, stride or fps must be wrong: an error, with what would fit.
@@ -45,20 +47,26 @@ def length_findings(data_list, lengths: dict, *, sample_stride: int = 1, widths=
     if not infos:
         return []
     length = np.array([lengths[info['video_id']] for info in infos], dtype=np.float64)
-    time = VideoTime(*(np.array([info[key] for info in infos], dtype=np.float64)
-                       for key in ('feature_stride', 'offset_frames', 'fps', 'duration')))
+    time = VideoTime(
+        *(
+            np.array([info[key] for info in infos], dtype=np.float64)
+            for key in ('feature_stride', 'offset_frames', 'fps', 'duration')
+        )
+    )
     off = ~fits(length, time)
     drift = _drift_findings(length, time, sample_stride)
     if not off.any():
         return drift
     worst = int(np.argmax(np.abs(np.log(time.extent(length) / time.duration)) * off))
     names = [info['video_id'] for info, wrong in zip(infos, off) if wrong]
-    message = (f'the features of {len(names)} of {len(infos)} videos do not fit their duration '
-               f'(tolerance {TOLERANCE:.0%}, {EDGE_STRIDES} strides and a clip): '
-               f'expected about {time.expected_length()[worst]:.0f} '
-               f'features of video {infos[worst]["video_id"]!r} ({time.duration[worst]:g} s, '
-               f'{time.fps[worst]:.4g} fps, feature_stride {time.feature_stride[worst]:g}), found '
-               f'{length[worst]:.0f}')
+    message = (
+        f'the features of {len(names)} of {len(infos)} videos do not fit their duration '
+        f'(tolerance {TOLERANCE:.0%}, {EDGE_STRIDES} strides and a clip): '
+        f'expected about {time.expected_length()[worst]:.0f} '
+        f'features of video {infos[worst]["video_id"]!r} ({time.duration[worst]:g} s, '
+        f'{time.fps[worst]:.4g} fps, feature_stride {time.feature_stride[worst]:g}), found '
+        f'{length[worst]:.0f}'
+    )
     if 2 * len(names) <= len(infos):
         return [Finding('warning', 'length', f'{message}. Also {some(names, 5)}', names), *drift]
     if widths and all(info['video_id'] in widths for info in infos):
@@ -83,12 +91,18 @@ def _drift_findings(length, time: VideoTime, sample_stride) -> list:
     ratio = ends[0] / frames  # by the clip's length, as far as offset_frames tells it
     fitting_fps = _near(np.median((fps * ratio)[long]), COMMON_FPS, DRIFT / 2)
     fitting_stride = np.median((stride / ratio)[long]) / sample_stride
-    return [Finding('warning', 'length', 'the features cover '
-                    f'{np.median(ratio[long]):.1%} of the duration of the median video (of '
-                    f'{long.sum()} with more than {DRIFT_LENGTH} features, tolerance {DRIFT:.0%}): '
-                    f'fps={fitting_fps:.4g} (now {np.median(fps[long]):.4g}) or '
-                    f'feature_stride={fitting_stride:.4g} (now '
-                    f'{np.median(stride[long]) / sample_stride:.4g}) would fit')]
+    return [
+        Finding(
+            'warning',
+            'length',
+            'the features cover '
+            f'{np.median(ratio[long]):.1%} of the duration of the median video (of '
+            f'{long.sum()} with more than {DRIFT_LENGTH} features, tolerance {DRIFT:.0%}): '
+            f'fps={fitting_fps:.4g} (now {np.median(fps[long]):.4g}) or '
+            f'feature_stride={fitting_stride:.4g} (now '
+            f'{np.median(stride[long]) / sample_stride:.4g}) would fit',
+        )
+    ]
 
 
 def stream_findings(file_lengths: dict) -> list:
@@ -102,15 +116,25 @@ def stream_findings(file_lengths: dict) -> list:
     Returns:
         list[Finding]: None or one.
     """
-    odd = {name: found for name, found in file_lengths.items()
-           if max(found) - min(found) > TOLERANCE * max(found) + EDGE_STRIDES}
+    odd = {
+        name: found
+        for name, found in file_lengths.items()
+        if max(found) - min(found) > TOLERANCE * max(found) + EDGE_STRIDES
+    }
     if not odd:
         return []
     worst = min(odd, key=lambda name: min(odd[name]) / max(odd[name]))
-    return [Finding('warning', 'length', f'the files of {len(odd)} videos differ in length, and '
-                    'the shorter ones will be stretched: expected about one length (tolerance '
-                    f'{TOLERANCE:.0%} and {EDGE_STRIDES} features), found '
-                    f'{" and ".join(map(str, odd[worst]))} features of video {worst!r}', list(odd))]
+    return [
+        Finding(
+            'warning',
+            'length',
+            f'the files of {len(odd)} videos differ in length, and '
+            'the shorter ones will be stretched: expected about one length (tolerance '
+            f'{TOLERANCE:.0%} and {EDGE_STRIDES} features), found '
+            f'{" and ".join(map(str, odd[worst]))} features of video {worst!r}',
+            list(odd),
+        )
+    ]
 
 
 def fits(length, time: VideoTime) -> np.ndarray:
@@ -121,10 +145,15 @@ def fits(length, time: VideoTime) -> np.ndarray:
 
 def advise(length, time: VideoTime, sample_stride=1) -> str:
     """What stride or fps would fit the features of most videos; of arrays (V,)."""
-    if len(length) > 1 and np.ptp(length) == 0 \
-            and np.ptp(time.duration) > TOLERANCE * time.duration.max():
-        return (f'All of them have the length {length[0]:.0f}: features that were resized to one '
-                'length have no fixed stride; extract them at one')
+    if (
+        len(length) > 1
+        and np.ptp(length) == 0
+        and np.ptp(time.duration) > TOLERANCE * time.duration.max()
+    ):
+        return (
+            f'All of them have the length {length[0]:.0f}: features that were resized to one '
+            'length have no fixed stride; extract them at one'
+        )
     options = {}
     several = length > 1
     if several.any():
@@ -142,8 +171,10 @@ def advise(length, time: VideoTime, sample_stride=1) -> str:
     usual = [words for words, is_usual in options.items() if is_usual] or list(options)
     if usual:
         return ' or '.join(usual) + ' would fit'
-    return ('No single feature_stride or fps would fit; are these the features of these videos, '
-            'and are the durations right?')
+    return (
+        'No single feature_stride or fps would fit; are these the features of these videos, '
+        'and are the durations right?'
+    )
 
 
 def _most(fitting) -> bool:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Segments and classes that are legal, but of no use or not as meant."""
+
 import numpy as np
 
 from ...structures.annotations import odd_segments
@@ -23,11 +24,15 @@ def segment_findings(data_list) -> list:
     Returns:
         list[Finding]: One for each kind of oddity there is.
     """
+
     def oddities(info):
         segments = info['segments_sec']
         short = (segments[:, 1] > segments[:, 0]) & (_grid_steps(info) < 1)
-        return {**odd_segments(segments, info['duration'], VideoTime.of(info).step),
-                'are shorter than one grid step': short}
+        return {
+            **odd_segments(segments, info['duration'], VideoTime.of(info).step),
+            'are shorter than one grid step': short,
+        }
+
     return _segment_warnings(data_list, oddities)
 
 
@@ -39,10 +44,10 @@ def long_segment_findings(data_list, largest_range: float) -> list:
         largest_range (float): Upper end of the largest regression range, grid steps.
     """
     # From the centre, both ends are at half the length.
-    words = (f'are longer than the largest regression range reaches ({2 * largest_range:g} grid '
-             'steps)')
-    return _segment_warnings(
-        data_list, lambda info: {words: _grid_steps(info) > 2 * largest_range})
+    words = (
+        f'are longer than the largest regression range reaches ({2 * largest_range:g} grid steps)'
+    )
+    return _segment_warnings(data_list, lambda info: {words: _grid_steps(info) > 2 * largest_range})
 
 
 def _grid_steps(info: dict) -> np.ndarray:
@@ -58,8 +63,16 @@ def _segment_warnings(data_list, oddities) -> list:
         for words, odd in oddities(info).items():
             found.setdefault(words, []).extend([info['video_id']] * int(odd.sum()))
     total = sum(len(info['labels']) for info in data_list)
-    return [Finding('warning', 'segments', f'{len(videos)} of {total} segments {words} (in '
-                    f'{some(videos)})', videos) for words, videos in found.items() if videos]
+    return [
+        Finding(
+            'warning',
+            'segments',
+            f'{len(videos)} of {total} segments {words} (in {some(videos)})',
+            videos,
+        )
+        for words, videos in found.items()
+        if videos
+    ]
 
 
 def class_findings(data_list, classes, purpose: str) -> list:
@@ -81,8 +94,15 @@ def class_findings(data_list, classes, purpose: str) -> list:
     effect = 'it cannot be learnt' if purpose == 'train' else 'it does not count in mAP'
     if len(absent) > 1:
         effect = effect.replace('it does', 'they do').replace('it', 'they')
-    return [Finding('warning', 'classes', f'{len(absent)} of {len(classes)} classes have no '
-                    f'segment to {purpose} on: {some(absent, 5)}; {effect}', absent)]
+    return [
+        Finding(
+            'warning',
+            'classes',
+            f'{len(absent)} of {len(classes)} classes have no '
+            f'segment to {purpose} on: {some(absent, 5)}; {effect}',
+            absent,
+        )
+    ]
 
 
 def class_count_findings(classes, num_classes) -> list:
@@ -97,5 +117,11 @@ def class_count_findings(classes, num_classes) -> list:
     """
     if len(classes) == num_classes:
         return []
-    return [Finding('error', 'classes', f'expected {num_classes} classes (model.head.num_classes), '
-                    f'found {len(classes)} in the class list')]
+    return [
+        Finding(
+            'error',
+            'classes',
+            f'expected {num_classes} classes (model.head.num_classes), '
+            f'found {len(classes)} in the class list',
+        )
+    ]

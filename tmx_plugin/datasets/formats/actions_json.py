@@ -4,6 +4,7 @@
 MultiTHUMOS, Charades and AVA come so from the multi-label detection literature (PointTAD among
 others). The ids index a class list; some files count from 0, others from 1.
 """
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, Optional
@@ -18,9 +19,15 @@ from .document import AnnotationDocument
 SUBSETS = {'testing': 'validation', 'test': 'validation'}
 
 
-def read_actions_json(sources: Sequence, *, classes=None, videos=None,
-                      first_id: Optional[int] = None, split: Optional[Callable] = None,
-                      on_reversed: str = 'error') -> AnnotationDocument:
+def read_actions_json(
+    sources: Sequence,
+    *,
+    classes=None,
+    videos=None,
+    first_id: Optional[int] = None,
+    split: Optional[Callable] = None,
+    on_reversed: str = 'error',
+) -> AnnotationDocument:
     """Read jsons with lists of actions.
 
     Args:
@@ -35,20 +42,26 @@ def read_actions_json(sources: Sequence, *, classes=None, videos=None,
         FormatError: If a value is missing, an id has no class, or ``first_id`` is needed.
     """
     if classes is None:
-        raise FormatError(sources[0], 'a class list beside it (--classes), since its actions are '
-                          'ids', 'none')
+        raise FormatError(
+            sources[0], 'a class list beside it (--classes), since its actions are ids', 'none'
+        )
     names = read_class_list(classes)
     contents = [(path, name, video) for path in sources for name, video in _videos(path)]
     ids = {item[0] for _, _, video in contents for item in video['actions']}
     first = _first_id(ids, len(names), sources[0]) if first_id is None else first_id
     entries = []
     for path, name, video in contents:
-        entry = VideoEntry(name, str(path), facts=dict(duration=video.get('duration')),
-                           subset=_subset(video.get('subset')))
+        entry = VideoEntry(
+            name,
+            str(path),
+            facts=dict(duration=video.get('duration')),
+            subset=_subset(video.get('subset')),
+        )
         for index, start, end in video['actions']:
             if not 0 <= index - first < len(names):
-                raise FormatError(path, f'an id from {first} to {len(names) + first - 1}', index,
-                                  name)
+                raise FormatError(
+                    path, f'an id from {first} to {len(names) + first - 1}', index, name
+                )
             entry.segments.append((names[index - first], start, end))
         entries.append(entry)
     return assemble(entries, videos=videos, split=split, classes=classes, on_reversed=on_reversed)
@@ -56,8 +69,11 @@ def read_actions_json(sources: Sequence, *, classes=None, videos=None,
 
 def is_actions_json(content) -> bool:
     """Whether a json looks like one of these."""
-    return isinstance(content, dict) and bool(content) and all(
-        isinstance(video, dict) and 'actions' in video for video in content.values())
+    return (
+        isinstance(content, dict)
+        and bool(content)
+        and all(isinstance(video, dict) and 'actions' in video for video in content.values())
+    )
 
 
 def _videos(path):
@@ -66,11 +82,20 @@ def _videos(path):
         raise FormatError(path, 'an object of videos with "actions"', repr(content)[:80])
     for name, video in content.items():
         for item in video['actions'] if isinstance(video['actions'], list) else [None]:
-            if not (isinstance(item, list) and len(item) == 3 and all(map(is_finite, item))
-                    and item[0] == int(item[0])):
+            if not (
+                isinstance(item, list)
+                and len(item) == 3
+                and all(map(is_finite, item))
+                and item[0] == int(item[0])
+            ):
                 raise FormatError(path, 'actions [id, start, end]', repr(item)[:80], name)
-        yield Path(name).name, {**video, 'actions': [
-            [int(index), start, end] for index, start, end in video['actions']]}
+        yield (
+            Path(name).name,
+            {
+                **video,
+                'actions': [[int(index), start, end] for index, start, end in video['actions']],
+            },
+        )
 
 
 def _first_id(ids: set, count: int, path) -> int:
@@ -79,8 +104,11 @@ def _first_id(ids: set, count: int, path) -> int:
     if count in ids:
         return 1
     found = f'ids from {min(ids)} to {max(ids)}' if ids else 'no action'
-    raise FormatError(path, f'an id 0 or {count}, which tells whether ids start at 0 or 1 (else '
-                      'pass --first-id)', found)
+    raise FormatError(
+        path,
+        f'an id 0 or {count}, which tells whether ids start at 0 or 1 (else pass --first-id)',
+        found,
+    )
 
 
 def _subset(name):

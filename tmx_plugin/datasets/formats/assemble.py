@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From what a reader found in each video to one annotation document."""
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Callable, Optional
@@ -30,9 +31,15 @@ class VideoEntry:
     subset: Optional[str] = None
 
 
-def assemble(entries: Iterable[VideoEntry], *, videos, split: Optional[Callable] = None,
-             classes=None, default_classes=None, on_reversed: str = 'error'
-             ) -> AnnotationDocument:
+def assemble(
+    entries: Iterable[VideoEntry],
+    *,
+    videos,
+    split: Optional[Callable] = None,
+    classes=None,
+    default_classes=None,
+    on_reversed: str = 'error',
+) -> AnnotationDocument:
     """Annotation document of the videos that a reader found.
 
     Args:
@@ -60,14 +67,21 @@ def assemble(entries: Iterable[VideoEntry], *, videos, split: Optional[Callable]
             facts = videos.require(entry.name, entry.source)
         else:
             facts = entry.facts
-        document.add_video(entry.name, subset=entry.subset or subset_by_video[entry.name],
-                           source=entry.source, **facts)
+        document.add_video(
+            entry.name,
+            subset=entry.subset or subset_by_video[entry.name],
+            source=entry.source,
+            **facts,
+        )
         for label, start, end in entry.segments:
-            document.add_segment(entry.name, label, start, end, source=entry.source,
-                                 on_reversed=on_reversed)
+            document.add_segment(
+                entry.name, label, start, end, source=entry.source, on_reversed=on_reversed
+            )
     document.set_classes(classes, entries[0].source, default=default_classes)
     held_out = [name for name in unsplit if subset_by_video[name] == 'validation']
     if unsplit:
-        document.notes.append(f'{len(held_out)} of {len(unsplit)} videos without a subset are for '
-                              'validation' + (f': {some(held_out, 5)}' if held_out else ''))
+        document.notes.append(
+            f'{len(held_out)} of {len(unsplit)} videos without a subset are for '
+            'validation' + (f': {some(held_out, 5)}' if held_out else '')
+        )
     return document

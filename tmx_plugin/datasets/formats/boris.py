@@ -4,6 +4,7 @@
 Source: user guide of BORIS 7 and 8. An event is ``[time, subject, code, modifier, comment, ...]``
 with the time in seconds.
 """
+
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Callable, Optional
@@ -15,8 +16,14 @@ from .document import AnnotationDocument
 from .files import video_name
 
 
-def read_boris(sources: Sequence, *, videos=None, classes=None, split: Optional[Callable] = None,
-               on_reversed: str = 'error') -> AnnotationDocument:
+def read_boris(
+    sources: Sequence,
+    *,
+    videos=None,
+    classes=None,
+    split: Optional[Callable] = None,
+    on_reversed: str = 'error',
+) -> AnnotationDocument:
     """Read BORIS projects; each observation of one media file is a video.
 
     The label is the behavior's code. Point events have no length and are left out, which a note
@@ -37,16 +44,23 @@ def read_boris(sources: Sequence, *, videos=None, classes=None, split: Optional[
         observations = project.get('observations') if isinstance(project, dict) else None
         behaviors = project.get('behaviors_conf') if isinstance(project, dict) else None
         if not isinstance(observations, dict) or not isinstance(behaviors, dict):
-            raise FormatError(path, 'a BORIS project with "observations" and "behaviors_conf"',
-                              sorted(project)[:5] if isinstance(project, dict) else type(project))
-        states = {item.get('code') for item in behaviors.values() if isinstance(item, dict)
-                  and str(item.get('type', '')).lower().startswith('state')}
+            raise FormatError(
+                path,
+                'a BORIS project with "observations" and "behaviors_conf"',
+                sorted(project)[:5] if isinstance(project, dict) else type(project),
+            )
+        states = {
+            item.get('code')
+            for item in behaviors.values()
+            if isinstance(item, dict) and str(item.get('type', '')).lower().startswith('state')
+        }
         for name, observation in observations.items():
             entry, left_out = _read_observation(path, name, observation, states)
             entries.append(entry)
             points += left_out
-    document = assemble(entries, videos=videos, split=split, classes=classes,
-                        on_reversed=on_reversed)
+    document = assemble(
+        entries, videos=videos, split=split, classes=classes, on_reversed=on_reversed
+    )
     if points:
         document.notes.append(f'{points} point events, which have no length, were left out')
     return document
@@ -61,15 +75,19 @@ def _read_observation(path, name, observation, states) -> tuple[VideoEntry, int]
     file = media[0][0]
     info = observation.get('media_info') or {}
     length, fps = ((info.get(key) or {}).get(file) for key in ('length', 'fps'))
-    entry = VideoEntry(video_name(str(file)), str(path), facts=None if length is None else dict(
-        duration=length, fps=fps or None))
+    entry = VideoEntry(
+        video_name(str(file)),
+        str(path),
+        facts=None if length is None else dict(duration=length, fps=fps or None),
+    )
     running: dict = defaultdict(list)
     points = 0
     events = observation['events']
     for event in events:
         if not isinstance(event, list) or len(event) < 4 or not is_finite(event[0]):
-            raise FormatError(path, 'an event [time, subject, code, modifier, ...]',
-                              repr(event)[:80], name)
+            raise FormatError(
+                path, 'an event [time, subject, code, modifier, ...]', repr(event)[:80], name
+            )
     for time, subject, code, modifier, *_ in sorted(events, key=lambda event: event[0]):
         if code not in states:
             points += 1
@@ -81,7 +99,11 @@ def _read_observation(path, name, observation, states) -> tuple[VideoEntry, int]
             started.append(time)
     for (subject, code, _), started in running.items():
         if started:
-            raise FormatError(path, f'a stop of {code!r}' + (f' of {subject}' if subject else ''),
-                              f'only a start at {started[0]} s', name)
+            raise FormatError(
+                path,
+                f'a stop of {code!r}' + (f' of {subject}' if subject else ''),
+                f'only a start at {started[0]} s',
+                name,
+            )
     entry.segments.sort(key=lambda segment: segment[1:])
     return entry, points

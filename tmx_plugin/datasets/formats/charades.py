@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Charades' own csv files: ``id,...,length,actions`` with ``c092 11.90 21.20;c147 0.00 12.60``."""
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, Optional
@@ -29,9 +30,15 @@ def read_class_names(path) -> dict[str, str]:
     return names
 
 
-def read_charades(sources: Sequence, *, videos=None, mapping=None, classes=None,
-                  split: Optional[Callable] = None, on_reversed: str = 'error'
-                  ) -> AnnotationDocument:
+def read_charades(
+    sources: Sequence,
+    *,
+    videos=None,
+    mapping=None,
+    classes=None,
+    split: Optional[Callable] = None,
+    on_reversed: str = 'error',
+) -> AnnotationDocument:
     """Read ``Charades_v1_train.csv`` and ``Charades_v1_test.csv``; names tell the subsets.
 
     Videos without actions stay in the set.
@@ -48,17 +55,28 @@ def read_charades(sources: Sequence, *, videos=None, mapping=None, classes=None,
     names = read_class_names(mapping) if mapping else None
     entries = []
     for path in sources:
-        subset = next((name for key, name in SUBSETS.items() if key in Path(path).stem.lower()),
-                      None)
+        subset = next(
+            (name for key, name in SUBSETS.items() if key in Path(path).stem.lower()), None
+        )
         for line, row in read_rows(path, COLUMNS):
             source = f'{path}:{line}'
-            entry = VideoEntry(row['id'], source, subset=subset, facts=dict(
-                duration=parse_seconds(row['length'], source, row['id'])))
+            entry = VideoEntry(
+                row['id'],
+                source,
+                subset=subset,
+                facts=dict(duration=parse_seconds(row['length'], source, row['id'])),
+            )
             for action in filter(None, map(str.strip, row['actions'].split(';'))):
                 entry.segments.append(_action(action, names, source, row['id']))
             entries.append(entry)
-    return assemble(entries, videos=videos, split=split, classes=classes, on_reversed=on_reversed,
-                    default_classes=names and list(names.values()))
+    return assemble(
+        entries,
+        videos=videos,
+        split=split,
+        classes=classes,
+        on_reversed=on_reversed,
+        default_classes=names and list(names.values()),
+    )
 
 
 def _action(text: str, names, source, video) -> tuple:

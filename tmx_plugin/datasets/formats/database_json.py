@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Annotation jsons with a ``database`` object: OpenTAD, ActionFormer and MultiTHUMOS style."""
+
 from ...errors import FormatError
 from ...utils.text_files import read_json
 from ..annotations import read_annotations
 from .document import AnnotationDocument
 
 
-def read_database_json(sources, *, videos=None, classes=None, subsets=None,
-                       on_reversed='error', order_by_id=False) -> AnnotationDocument:
+def read_database_json(
+    sources, *, videos=None, classes=None, subsets=None, on_reversed='error', order_by_id=False
+) -> AnnotationDocument:
     """Read one or several jsons of the ``database`` family.
 
     Args:
@@ -32,8 +34,11 @@ def read_database_json(sources, *, videos=None, classes=None, subsets=None,
     rename = subset_names(video.subset for _, content in files for video in content)
     unknown = [name for name in subsets or {} if name not in rename]
     if unknown:
-        raise FormatError(', '.join(map(str, sources)), f'a subset {unknown[0]!r} to rename',
-                          f'only {", ".join(map(repr, sorted(rename)))}')
+        raise FormatError(
+            ', '.join(map(str, sources)),
+            f'a subset {unknown[0]!r} to rename',
+            f'only {", ".join(map(repr, sorted(rename)))}',
+        )
     rename.update(subsets or {})
     for path, content in files:
         for video in content:
@@ -43,12 +48,14 @@ def read_database_json(sources, *, videos=None, classes=None, subsets=None,
         if order_by_id:
             _collect_ids(path, ids)
     by_id = [ids[number] for number in sorted(ids)]
-    document.set_classes(classes, sources[0],
-                         default=by_id if set(by_id) == document.labels() else None)
+    document.set_classes(
+        classes, sources[0], default=by_id if set(by_id) == document.labels() else None
+    )
     changed = {old: new for old, new in rename.items() if old != new}
     if changed:
-        document.notes.append('subsets were renamed: ' + ', '.join(
-            f'{old} -> {new}' for old, new in changed.items()))
+        document.notes.append(
+            'subsets were renamed: ' + ', '.join(f'{old} -> {new}' for old, new in changed.items())
+        )
     return document
 
 
@@ -73,8 +80,9 @@ def _collect_ids(path, ids: dict):
                 raise FormatError(path, '"label_id" as a whole number', repr(number)[:80], name)
             label = item['label'].strip()
             if ids.setdefault(number, label) != label:
-                raise FormatError(path, f'label_id {number} to be {ids[number]!r}', repr(label),
-                                  name)
+                raise FormatError(
+                    path, f'label_id {number} to be {ids[number]!r}', repr(label), name
+                )
 
 
 def subset_names(subsets) -> dict:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which annotation format a file is in."""
+
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,8 +20,11 @@ def refuse_pickle(path) -> None:
     """Raise a FormatError that names the csv, for a pickled file."""
     path = Path(path)
     if path.suffix.lower() in ('.pkl', '.pickle'):
-        raise FormatError(path, 'a file that cannot run code (EPIC-Kitchens publishes '
-                          f'{path.stem}.csv beside it)', 'a pickle')
+        raise FormatError(
+            path,
+            f'a file that cannot run code (EPIC-Kitchens publishes {path.stem}.csv beside it)',
+            'a pickle',
+        )
 
 
 def guess_formats(path) -> list[Guess]:
@@ -33,14 +37,25 @@ def guess_formats(path) -> list[Guess]:
     path = Path(path)
     refuse_pickle(path)
     probe = Probe(path)
-    guesses = [Guess(item.name, reason) for item in FORMATS.values()
-               if (reason := item.reason(probe))]
+    guesses = [
+        Guess(item.name, reason) for item in FORMATS.values() if (reason := item.reason(probe))
+    ]
     if not guesses:
-        found = repr(probe.header[:200]) if probe.header else (
-            f'keys {sorted(probe.json)[:5]}' if isinstance(probe.json, dict)
-            else 'something else')
-        raise FormatError(path, f'one of the formats {", ".join(FORMATS)}; a table needs the '
-                          'columns video,start,end,label or --columns', found)
+        found = (
+            repr(probe.header[:200])
+            if probe.header
+            else (
+                f'keys {sorted(probe.json)[:5]}'
+                if isinstance(probe.json, dict)
+                else 'something else'
+            )
+        )
+        raise FormatError(
+            path,
+            f'one of the formats {", ".join(FORMATS)}; a table needs the '
+            'columns video,start,end,label or --columns',
+            found,
+        )
     return guesses
 
 

@@ -12,6 +12,7 @@ On disk it is json::
 
 with segments in seconds, beside an ordered class list with one name a line.
 """
+
 import json
 from collections import Counter
 from dataclasses import dataclass, field
@@ -54,13 +55,16 @@ class AnnotationDocument:
         known = self.database.get(name)
         if known is not None:
             if known['subset'] != subset:
-                raise FormatError(source, f'one subset (it was in {known["subset"]!r} before)',
-                                  repr(subset), name)
+                raise FormatError(
+                    source, f'one subset (it was in {known["subset"]!r} before)', repr(subset), name
+                )
             return known
         if not (isinstance(subset, str) and subset):
             raise FormatError(source, 'a subset name', repr(subset), name)
-        video = {'subset': subset,
-                 'duration': positive(duration, 'a duration in seconds', source, name)}
+        video = {
+            'subset': subset,
+            'duration': positive(duration, 'a duration in seconds', source, name),
+        }
         if frame is not None:
             video['frame'] = int(positive(frame, 'a length in frames', source, name))
         if fps is not None:
@@ -86,20 +90,29 @@ class AnnotationDocument:
         if len(label.splitlines()) > 1:  # a class list has one name a line
             raise FormatError(source, 'a label of one line', repr(label), name)
         if not all(is_finite(time) and time >= 0 for time in (start, end)):
-            raise FormatError(source, f'times of {label!r} in seconds that are finite and not '
-                              'negative', repr([start, end]), name)
+            raise FormatError(
+                source,
+                f'times of {label!r} in seconds that are finite and not negative',
+                repr([start, end]),
+                name,
+            )
         if end < start:
             if on_reversed == 'error':
-                raise FormatError(source, f'a segment of {label!r} whose end is not before its '
-                                  'start', repr([start, end]), name)
+                raise FormatError(
+                    source,
+                    f'a segment of {label!r} whose end is not before its start',
+                    repr([start, end]),
+                    name,
+                )
             if on_reversed == 'drop':
                 return
         self.database[name]['annotations'].append({'label': label, 'segment': [start, end]})
 
     def labels(self) -> set:
         """Names in use, without 'Ambiguous'."""
-        return {item['label'] for video in self.database.values()
-                for item in video['annotations']} - set(IGNORED_LABELS)
+        return {
+            item['label'] for video in self.database.values() for item in video['annotations']
+        } - set(IGNORED_LABELS)
 
     def set_classes(self, path, source, *, default=None):
         """Fix the order of the classes.
@@ -121,21 +134,31 @@ class AnnotationDocument:
         for name, video in self.database.items():
             for item in video['annotations']:
                 if item['label'] not in known:
-                    raise FormatError(source, f'one of the {len(self.classes)} class names',
-                                      repr(item['label']), name)
+                    raise FormatError(
+                        source,
+                        f'one of the {len(self.classes)} class names',
+                        repr(item['label']),
+                        name,
+                    )
 
     def counts(self) -> dict:
         """``{subset: (videos, segments without 'Ambiguous')}``."""
         videos = Counter(video['subset'] for video in self.database.values())
         segments = Counter(
-            video['subset'] for video in self.database.values()
-            for item in video['annotations'] if item['label'] not in IGNORED_LABELS)
+            video['subset']
+            for video in self.database.values()
+            for item in video['annotations']
+            if item['label'] not in IGNORED_LABELS
+        )
         return {subset: (videos[subset], segments[subset]) for subset in videos}
 
     def late_segments(self) -> tuple[int, int]:
         """Segments that start at or after the end of their video, and all segments."""
-        segments = [item['segment'][0] >= video['duration'] for video in self.database.values()
-                    for item in video['annotations']]
+        segments = [
+            item['segment'][0] >= video['duration']
+            for video in self.database.values()
+            for item in video['annotations']
+        ]
         return sum(segments), len(segments)
 
     def note_oddities(self):
@@ -145,8 +168,11 @@ class AnnotationDocument:
             segments = np.array([item['segment'] for item in video['annotations']])
             for words, odd in odd_segments(segments, video['duration']).items():
                 found.setdefault(words, []).extend([name] * int(odd.sum()))
-        self.notes += [f'{len(names)} segments {words} (in {some(names, 5)})'
-                       for words, names in found.items() if names]
+        self.notes += [
+            f'{len(names)} segments {words} (in {some(names, 5)})'
+            for words, names in found.items()
+            if names
+        ]
 
 
 def positive(value, what: str, source, video) -> float:

@@ -4,6 +4,7 @@
 Moment queries are annotated in clips of a video, by several annotators; labels marked ``primary``
 are the benchmark's. GoalStep's steps may hold substeps, which count as well.
 """
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, Optional
@@ -16,8 +17,14 @@ from .document import AnnotationDocument
 SUBSETS = {'train': 'training', 'val': 'validation'}
 
 
-def read_ego4d_mq(sources: Sequence, *, videos=None, classes=None, split: Optional[Callable] = None,
-                  on_reversed: str = 'error') -> AnnotationDocument:
+def read_ego4d_mq(
+    sources: Sequence,
+    *,
+    videos=None,
+    classes=None,
+    split: Optional[Callable] = None,
+    on_reversed: str = 'error',
+) -> AnnotationDocument:
     """Read moment queries: a video is a clip, named by its ``clip_uid``, with primary labels.
 
     The same segment by several annotators is kept once.
@@ -37,9 +44,14 @@ def read_ego4d_mq(sources: Sequence, *, videos=None, classes=None, split: Option
     return assemble(entries, videos=videos, split=split, classes=classes, on_reversed=on_reversed)
 
 
-def read_goalstep(sources: Sequence, *, videos=None, classes=None,
-                  split: Optional[Callable] = None, on_reversed: str = 'error'
-                  ) -> AnnotationDocument:
+def read_goalstep(
+    sources: Sequence,
+    *,
+    videos=None,
+    classes=None,
+    split: Optional[Callable] = None,
+    on_reversed: str = 'error',
+) -> AnnotationDocument:
     """Read GoalStep: steps and substeps by their ``step_category``.
 
     Args:
@@ -56,19 +68,24 @@ def read_goalstep(sources: Sequence, *, videos=None, classes=None,
         subset = next((name for key, name in SUBSETS.items() if key in Path(path).stem), None)
         for video in _videos(path, 'segments'):
             name = _get(video, 'video_uid', path)
-            entry = entries.setdefault(name, VideoEntry(
-                name, str(path), subset=SUBSETS.get(video.get('split'), subset)))
+            entry = entries.setdefault(
+                name, VideoEntry(name, str(path), subset=SUBSETS.get(video.get('split'), subset))
+            )
             _add_steps(entry, video['segments'], path)
-    return assemble(entries.values(), videos=videos, split=split, classes=classes,
-                    on_reversed=on_reversed)
+    return assemble(
+        entries.values(), videos=videos, split=split, classes=classes, on_reversed=on_reversed
+    )
 
 
 def _videos(path, key: str):
     content = read_json(path)
     listed = content.get('videos') if isinstance(content, dict) else None
     if not isinstance(listed, list):
-        raise FormatError(path, f'an object with a list "videos", each with "{key}"',
-                          sorted(content)[:5] if isinstance(content, dict) else type(content))
+        raise FormatError(
+            path,
+            f'an object with a list "videos", each with "{key}"',
+            sorted(content)[:5] if isinstance(content, dict) else type(content),
+        )
     for video in listed:
         if not isinstance(video, dict) or not isinstance(video.get(key), list):
             raise FormatError(path, f'videos with a list "{key}"', repr(video)[:80])
@@ -79,14 +96,18 @@ def _clip(path, video, clip) -> VideoEntry:
     name = _get(clip, 'clip_uid', path)
     start, end = (_get(clip, key, path, name) for key in ('video_start_sec', 'video_end_sec'))
     subset = video.get('split')
-    entry = VideoEntry(name, str(path), facts=dict(duration=end - start),
-                       subset=SUBSETS.get(subset, subset))
+    entry = VideoEntry(
+        name, str(path), facts=dict(duration=end - start), subset=SUBSETS.get(subset, subset)
+    )
     found = {}
     for annotation in clip.get('annotations') or []:
         for label in annotation.get('labels') or []:
             if label.get('primary', True):
-                segment = (_get(label, 'label', path, name), _get(label, 'start_time', path, name),
-                           _get(label, 'end_time', path, name))
+                segment = (
+                    _get(label, 'label', path, name),
+                    _get(label, 'start_time', path, name),
+                    _get(label, 'end_time', path, name),
+                )
                 found[segment] = None
     entry.segments = sorted(found, key=lambda segment: segment[1:])
     return entry
@@ -94,8 +115,12 @@ def _clip(path, video, clip) -> VideoEntry:
 
 def _add_steps(entry: VideoEntry, steps: list, path) -> None:
     for step in steps:
-        entry.segments.append(tuple(_get(step, key, path, entry.name) for key in (
-            'step_category', 'start_time', 'end_time')))
+        entry.segments.append(
+            tuple(
+                _get(step, key, path, entry.name)
+                for key in ('step_category', 'start_time', 'end_time')
+            )
+        )
         _add_steps(entry, step.get('segments') or [], path)
 
 

@@ -4,6 +4,7 @@
 Format: EAF 2.7 to 3.0 of the Max Planck Institute for Psycholinguistics. A tier holds
 ``ALIGNABLE_ANNOTATION`` elements, whose two references name slots of the ``TIME_ORDER``.
 """
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Callable, Optional
@@ -15,8 +16,15 @@ from .files import video_name
 from .xml_files import read_xml
 
 
-def read_elan(sources: Sequence, *, videos, tiers: Sequence[str] = (), classes=None,
-              split: Optional[Callable] = None, on_reversed: str = 'error') -> AnnotationDocument:
+def read_elan(
+    sources: Sequence,
+    *,
+    videos,
+    tiers: Sequence[str] = (),
+    classes=None,
+    split: Optional[Callable] = None,
+    on_reversed: str = 'error',
+) -> AnnotationDocument:
     """Read ELAN documents, one a video.
 
     The label is the annotation's value. The video is named by the document's media file, or by
@@ -42,8 +50,13 @@ def read_elan(sources: Sequence, *, videos, tiers: Sequence[str] = (), classes=N
 def _read_document(path: Path, tiers: tuple) -> VideoEntry:
     root = read_xml(path, 'ANNOTATION_DOCUMENT')
     slots = {slot.get('TIME_SLOT_ID'): slot.get('TIME_VALUE') for slot in root.iter('TIME_SLOT')}
-    media = next((item.get('MEDIA_URL') or item.get('RELATIVE_MEDIA_URL') or ''
-                  for item in root.iter('MEDIA_DESCRIPTOR')), '')
+    media = next(
+        (
+            item.get('MEDIA_URL') or item.get('RELATIVE_MEDIA_URL') or ''
+            for item in root.iter('MEDIA_DESCRIPTOR')
+        ),
+        '',
+    )
     entry = VideoEntry(video_name(media) or path.stem, str(path))
     known = [tier.get('TIER_ID') for tier in root.iter('TIER')]
     absent = [tier for tier in tiers if tier not in known]
@@ -55,8 +68,10 @@ def _read_document(path: Path, tiers: tuple) -> VideoEntry:
         for item in tier.iter('ALIGNABLE_ANNOTATION'):
             label = (item.findtext('ANNOTATION_VALUE') or '').strip()
             if label:
-                start, end = (_seconds(slots, item.get(key), label, path)
-                              for key in ('TIME_SLOT_REF1', 'TIME_SLOT_REF2'))
+                start, end = (
+                    _seconds(slots, item.get(key), label, path)
+                    for key in ('TIME_SLOT_REF1', 'TIME_SLOT_REF2')
+                )
                 entry.segments.append((label, start, end))
     return entry
 
@@ -64,6 +79,7 @@ def _read_document(path: Path, tiers: tuple) -> VideoEntry:
 def _seconds(slots: dict, slot, label, path) -> float:
     value = slots.get(slot)
     if value is None or not value.isdecimal():
-        raise FormatError(path, f'a time in milliseconds for {label!r} (time slot {slot})',
-                          repr(value))
+        raise FormatError(
+            path, f'a time in milliseconds for {label!r} (time slot {slot})', repr(value)
+        )
     return int(value) / 1000

@@ -4,6 +4,7 @@
 Every video counts as 30 fps, whatever it was recorded at, as published features do. Times of the
 official files come from their time stamps: their frame columns count at the video's own rate.
 """
+
 import math
 from pathlib import Path
 
@@ -46,8 +47,11 @@ def subset_of(path) -> str:
     name = Path(path).name.lower()
     subsets = [subset for subset in ('train', 'val') if subset in name]
     if len(subsets) != 1:
-        raise FormatError(path, 'a file name with "train" or "val", or SRC written as '
-                          'train=FILE or val=FILE', repr(Path(path).name))
+        raise FormatError(
+            path,
+            'a file name with "train" or "val", or SRC written as train=FILE or val=FILE',
+            repr(Path(path).name),
+        )
     return subsets[0]
 
 
@@ -55,7 +59,7 @@ def _split_source(source):
     text = str(source)
     for subset in ('train', 'val'):
         if text.startswith(f'{subset}='):
-            return subset, text[len(subset) + 1:]
+            return subset, text[len(subset) + 1 :]
     return subset_of(source), text
 
 
@@ -65,25 +69,36 @@ def _instances(path):
         source = f'{path}:{line}'
         if 'start_timestamp' in row:
             video, verb, noun = row['video_id'], row['verb_class'], row['noun_class']
-            times = [parse_seconds(row[key], source, video)
-                     for key in ('start_timestamp', 'stop_timestamp')]
+            times = [
+                parse_seconds(row[key], source, video)
+                for key in ('start_timestamp', 'stop_timestamp')
+            ]
         else:
             video, verb, noun = row['video'], row['verb'], row['noun']
-            times = [frame_to_seconds(parse_int(row[key], f'{key} in frames', source, video))
-                     for key in ('start', 'stop')]
-        yield (source, video, *times, parse_int(verb, 'a verb id', source, video),
-               parse_int(noun, 'a noun id', source, video))
+            times = [
+                frame_to_seconds(parse_int(row[key], f'{key} in frames', source, video))
+                for key in ('start', 'stop')
+            ]
+        yield (
+            source,
+            video,
+            *times,
+            parse_int(verb, 'a verb id', source, video),
+            parse_int(noun, 'a noun id', source, video),
+        )
 
 
 def _known(names: dict, number: int, what: str, source, video) -> str:
     if number not in names:
-        raise FormatError(source, f'a {what} id that is in the class list and has instances',
-                          number, video)
+        raise FormatError(
+            source, f'a {what} id that is in the class list and has instances', number, video
+        )
     return names[number]
 
 
-def read_epic(sources, *, verb_classes, noun_classes, videos, target,
-              on_reversed='error') -> AnnotationDocument:
+def read_epic(
+    sources, *, verb_classes, noun_classes, videos, target, on_reversed='error'
+) -> AnnotationDocument:
     """Read annotations of EPIC-Kitchens-100 for one target.
 
     Classes are in the order of their ids: 97 verbs, the 293 nouns that have instances, or the
@@ -101,24 +116,36 @@ def read_epic(sources, *, verb_classes, noun_classes, videos, target,
         FormatError: If a file, row, class or duration is wrong or missing.
     """
     verbs = read_class_csv(verb_classes)
-    nouns = {number: key for number, key in read_class_csv(noun_classes).items()
-             if number not in NOUNS_WITHOUT_INSTANCE}
+    nouns = {
+        number: key
+        for number, key in read_class_csv(noun_classes).items()
+        if number not in NOUNS_WITHOUT_INSTANCE
+    }
     document, actions = AnnotationDocument(), set()
     for item in sources:
         subset, path = _split_source(item)
         for source, name, start, end, verb, noun in _instances(path):
-            keys = (_known(verbs, verb, 'verb', source, name),
-                    _known(nouns, noun, 'noun', source, name))
+            keys = (
+                _known(verbs, verb, 'verb', source, name),
+                _known(nouns, noun, 'noun', source, name),
+            )
             actions.add((verb, noun))
             if name not in document.database:
                 duration = videos.require(name, source)['duration']
                 document.add_video(name, subset=subset, duration=duration, fps=FPS, source=source)
             elif document.database[name]['subset'] != subset:
-                raise FormatError(source, f'a video of one subset '
-                                  f'({document.database[name]["subset"]})', subset, name)
+                raise FormatError(
+                    source,
+                    f'a video of one subset ({document.database[name]["subset"]})',
+                    subset,
+                    name,
+                )
             label = {'verb': keys[0], 'noun': keys[1], 'action': f'{verb},{noun}'}[target]
             document.add_segment(name, label, start, end, source=source, on_reversed=on_reversed)
-    names = {'verb': list(verbs.values()), 'noun': list(nouns.values()),
-             'action': [f'{verb},{noun}' for verb, noun in sorted(actions)]}
+    names = {
+        'verb': list(verbs.values()),
+        'noun': list(nouns.values()),
+        'action': [f'{verb},{noun}' for verb, noun in sorted(actions)],
+    }
     document.set_classes(None, sources[0], default=names[target])
     return document

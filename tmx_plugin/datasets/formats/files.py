@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables, times and names in annotation files, with errors that say what is wrong where."""
+
 import csv
 import io
 import re
@@ -32,8 +33,9 @@ def read_rows(path, *alternatives):
             break
     else:
         expected = ' or '.join(','.join(columns) for columns in alternatives)
-        raise FormatError(path, f'a header with the columns {expected}',
-                          repr(text.splitlines()[0][:200]))
+        raise FormatError(
+            path, f'a header with the columns {expected}', repr(text.splitlines()[0][:200])
+        )
     rows = []
     reader = _reader(text, delimiter, strict=True)  # says which quotes are never closed
     all_rows = _rows_of(reader, path)
@@ -41,11 +43,13 @@ def read_rows(path, *alternatives):
     for fields in all_rows:
         if not any(value.strip() for value in fields):
             continue
-        if len(fields) < len(header) or any(value.strip() for value in fields[len(header):]):
-            raise FormatError(f'{path}:{reader.line_num}', f'{len(header)} fields', f'{len(fields)}'
-                              f' (a text with {delimiter!r} needs double quotes)')
-        rows.append((reader.line_num,
-                     {name: _value(field) for name, field in zip(header, fields)}))
+        if len(fields) < len(header) or any(value.strip() for value in fields[len(header) :]):
+            raise FormatError(
+                f'{path}:{reader.line_num}',
+                f'{len(header)} fields',
+                f'{len(fields)} (a text with {delimiter!r} needs double quotes)',
+            )
+        rows.append((reader.line_num, {name: _value(field) for name, field in zip(header, fields)}))
     if not rows:
         raise FormatError(path, 'at least one row below the header', 'none')
     return rows
@@ -78,8 +82,12 @@ def parse_seconds(text: str, source, video=None) -> float:
     parts = text.split(':')
     try:
         clock = len(parts) > 1
-        if len(parts) > 3 or any(not part.isdigit() for part in parts[:-1]) \
-                or clock and not parts[-1][:1].isdigit():
+        if (
+            len(parts) > 3
+            or any(not part.isdigit() for part in parts[:-1])
+            or clock
+            and not parts[-1][:1].isdigit()
+        ):
             raise ValueError
         # Decimal digits are kept: 3600 * h + 60 * m is whole, so only one addition rounds.
         whole = 0
@@ -87,8 +95,9 @@ def parse_seconds(text: str, source, video=None) -> float:
             whole = 60 * whole + int(part)
         return whole * (60 if clock else 1) + float(parts[-1])
     except ValueError:
-        raise FormatError(source, 'a time in seconds or as HH:MM:SS.ff', repr(text),
-                          video) from None
+        raise FormatError(
+            source, 'a time in seconds or as HH:MM:SS.ff', repr(text), video
+        ) from None
 
 
 def parse_int(text: str, what: str, source, video=None) -> int:

@@ -5,6 +5,7 @@ The layout of GTEA, 50 Salads and Breakfast is one label a line, one line a fram
 (``groundTruth/VIDEO.txt``), beside ``mapping.txt`` with lines ``id label``. Others write a line
 ``start end label`` for each segment. The two are told apart by their lines.
 """
+
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -56,10 +57,18 @@ def read_mapping(path) -> dict[str, str]:
     return {str(index): names[index] for index in sorted(names)}
 
 
-def read_frames_txt(sources: Sequence, *, fps: Optional[float] = None, videos=None,
-                    times: Optional[str] = None, background: Iterable[str] = BACKGROUND,
-                    mapping=None, classes=None, split: Optional[Callable] = None,
-                    on_reversed: str = 'error') -> AnnotationDocument:
+def read_frames_txt(
+    sources: Sequence,
+    *,
+    fps: Optional[float] = None,
+    videos=None,
+    times: Optional[str] = None,
+    background: Iterable[str] = BACKGROUND,
+    mapping=None,
+    classes=None,
+    split: Optional[Callable] = None,
+    on_reversed: str = 'error',
+) -> AnnotationDocument:
     """Read text files of labels, one file a video, which is named after the file.
 
     Frame ``f`` lasts from ``f / fps`` to ``(f + 1) / fps`` seconds. A line ``start end label`` goes
@@ -99,8 +108,7 @@ def read_frames_txt(sources: Sequence, *, fps: Optional[float] = None, videos=No
             if label in left_out:
                 left_out[label] += 1
             else:
-                document.add_segment(name, label, start, end, source=path,
-                                     on_reversed=on_reversed)
+                document.add_segment(name, label, start, end, source=path, on_reversed=on_reversed)
     ordered = [label for label in names.values() if label not in left_out]
     document.set_classes(classes, sources[0], default=ordered or None)
     told = ', '.join(f'{label} ({count})' for label, count in left_out.items() if count)
@@ -115,8 +123,11 @@ def _video_files(sources) -> dict[str, Path]:
         if not found:
             raise FormatError(source, 'text files VIDEO.txt', 'none')
         for path in found:
-            name = (path.relative_to(source) if source.is_dir() else Path(path.name)
-                    ).with_suffix('').as_posix()
+            name = (
+                (path.relative_to(source) if source.is_dir() else Path(path.name))
+                .with_suffix('')
+                .as_posix()
+            )
             if files.setdefault(name, path) != path:
                 raise FormatError(path, 'each video once', f'it in {files[name]} too', name)
     return files
@@ -136,8 +147,12 @@ def _spans(lines: list) -> Optional[list]:
 
 def _frame_labels(lines, path, name, fps):
     if fps is None:
-        raise FormatError(path, 'the number of labels a second (--fps), which the file does not '
-                          'hold', 'none', name)
+        raise FormatError(
+            path,
+            'the number of labels a second (--fps), which the file does not hold',
+            'none',
+            name,
+        )
     fps = positive(fps, 'labels a second (--fps)', path, name)
     if not all(lines):
         raise FormatError(f'{path}:{lines.index("") + 1}', 'a label a line', 'a blank line', name)
@@ -149,12 +164,15 @@ def _span_table(spans, path, name, fps, times, videos):
     if times != 'seconds':
         rate = positive(fps, 'frames a second (--fps), since times are in frames', path, name)
     else:
-        rate = 1.
+        rate = 1.0
     bounds = np.array([span[:2] for span in spans])
     if not all(is_finite(value) for value in bounds.ravel().tolist()):
         raise FormatError(path, 'times that are finite', 'others', name)
-    facts = videos[name] if videos is not None and name in videos else dict(
-        duration=float(bounds.max()) / rate, fps=fps)
+    facts = (
+        videos[name]
+        if videos is not None and name in videos
+        else dict(duration=float(bounds.max()) / rate, fps=fps)
+    )
     return facts, [(label, start / rate, end / rate) for start, end, label in spans]
 
 

@@ -5,6 +5,7 @@ The video time line counts frames from 1 at a rate that the file does not hold. 
 covers the frames a to b, both included: the times (a - 1) / fps to b / fps. Results of type
 ``labels`` (audio and video) and ``timeserieslabels`` hold start and end in seconds.
 """
+
 import re
 from collections import Counter
 from urllib.parse import unquote
@@ -23,8 +24,9 @@ SECONDS_TYPES = ('labels', 'timeserieslabels')
 _DATA_KEYS = ('video', 'audio', 'timeseries', 'csv', 'url')
 
 
-def read_label_studio(sources, *, videos, fps=None, classes=None, split=None, predictions=False,
-                      on_reversed='error') -> AnnotationDocument:
+def read_label_studio(
+    sources, *, videos, fps=None, classes=None, split=None, predictions=False, on_reversed='error'
+) -> AnnotationDocument:
     """Read exports of Label Studio (its full json).
 
     Of several annotations of a task the one marked as ground truth is taken, else the last one;
@@ -44,15 +46,17 @@ def read_label_studio(sources, *, videos, fps=None, classes=None, split=None, pr
         FormatError: If a file is not such an export, or a duration is nowhere to be found.
     """
     if fps is not None:
-        fps = positive(fps, 'the frame rate of the labelling configuration (--fps)', sources[0],
-                       None)
+        fps = positive(
+            fps, 'the frame rate of the labelling configuration (--fps)', sources[0], None
+        )
     document = AnnotationDocument()
     tasks, skipped = _results(sources, predictions)
     subset_by_video = (split or random_split)(list(tasks))
     others: Counter = Counter()
     for name, (path, result) in tasks.items():
-        document.add_video(name, subset=subset_by_video[name], source=path,
-                           **videos.require(name, path))
+        document.add_video(
+            name, subset=subset_by_video[name], source=path, **videos.require(name, path)
+        )
         for item in result:
             kind = item.get('type') if isinstance(item, dict) else None
             if kind == TYPE:
@@ -64,12 +68,14 @@ def read_label_studio(sources, *, videos, fps=None, classes=None, split=None, pr
     if others:
         told = ', '.join(f'{count} of type {kind!r}' for kind, count in others.items())
         if not any(video['annotations'] for video in document.database.values()):
-            raise FormatError(sources[0], f'results of type {TYPE}, {" or ".join(SECONDS_TYPES)}',
-                              f'only {told}')
+            raise FormatError(
+                sources[0], f'results of type {TYPE}, {" or ".join(SECONDS_TYPES)}', f'only {told}'
+            )
         document.notes.append(f'results that are no segments were left out: {told}')
     if skipped:
-        document.notes.append(f'{len(skipped)} tasks without an annotation were skipped: '
-                              + some(skipped, 5))
+        document.notes.append(
+            f'{len(skipped)} tasks without an annotation were skipped: ' + some(skipped, 5)
+        )
     document.set_classes(classes, sources[0])
     return document
 
@@ -98,11 +104,17 @@ def _tasks(path):
         raise FormatError(path, 'a list of tasks', type(content).__name__ if content else 'none')
     for number, task in enumerate(content):
         data = task.get('data') if isinstance(task, dict) else None
-        video = next((data[key] for key in _DATA_KEYS if data.get(key)), None) \
-            if isinstance(data, dict) else None
+        video = (
+            next((data[key] for key in _DATA_KEYS if data.get(key)), None)
+            if isinstance(data, dict)
+            else None
+        )
         if not isinstance(video, str):
-            raise FormatError(path, f'a name as data.video (or {", ".join(_DATA_KEYS[1:])}) in '
-                              f'task {number}', repr(task)[:80])
+            raise FormatError(
+                path,
+                f'a name as data.video (or {", ".join(_DATA_KEYS[1:])}) in task {number}',
+                repr(task)[:80],
+            )
         # Uploads are stored as 8 hexadecimal digits, a dash and the original name.
         name = video_name(unquote(video.split('?d=')[-1].split('?')[0]))
         yield (re.sub(r'^[0-9a-f]{8}-', '', name) if '/upload/' in video else name), task
@@ -113,10 +125,15 @@ def _result(task, path, name, predictions):
     if predictions and not annotations:
         annotations = task.get('predictions', [])
     if not isinstance(annotations, list):
-        raise FormatError(path, 'a list "annotations" (export as JSON, not JSON-MIN)',
-                          type(annotations).__name__, name)
-    usable = [item for item in annotations
-              if isinstance(item, dict) and not item.get('was_cancelled')]
+        raise FormatError(
+            path,
+            'a list "annotations" (export as JSON, not JSON-MIN)',
+            type(annotations).__name__,
+            name,
+        )
+    usable = [
+        item for item in annotations if isinstance(item, dict) and not item.get('was_cancelled')
+    ]
     if not usable:
         return None
     chosen = next((item for item in usable if item.get('ground_truth')), usable[-1])
@@ -127,12 +144,20 @@ def _result(task, path, name, predictions):
 
 def _add_frames(document, name, item, fps, path, on_reversed):
     value = item.get('value')
-    if not isinstance(value, dict) or not isinstance(value.get('ranges'), list) \
-            or not isinstance(value.get(TYPE), list):
+    if (
+        not isinstance(value, dict)
+        or not isinstance(value.get('ranges'), list)
+        or not isinstance(value.get(TYPE), list)
+    ):
         raise FormatError(path, f'value.ranges and value.{TYPE}', repr(value)[:80], name)
     if fps is None:
-        raise FormatError(path, 'the frame rate of the labelling configuration (--fps), which the '
-                          f'file does not hold, for results of type {TYPE}', 'none', name)
+        raise FormatError(
+            path,
+            'the frame rate of the labelling configuration (--fps), which the '
+            f'file does not hold, for results of type {TYPE}',
+            'none',
+            name,
+        )
     for span in value['ranges']:
         frames = [span.get(key) for key in ('start', 'end')] if isinstance(span, dict) else [span]
         if len(frames) != 2 or not all(map(is_finite, frames)):
@@ -140,8 +165,14 @@ def _add_frames(document, name, item, fps, path, on_reversed):
         if not frames[0] >= 1:
             raise FormatError(path, 'frames counted from 1', span, name)
         for label in value[TYPE]:
-            document.add_segment(name, label, (frames[0] - 1) / fps, frames[1] / fps, source=path,
-                                 on_reversed=on_reversed)
+            document.add_segment(
+                name,
+                label,
+                (frames[0] - 1) / fps,
+                frames[1] / fps,
+                source=path,
+                on_reversed=on_reversed,
+            )
 
 
 def _add_seconds(document, name, item, path, on_reversed):
@@ -149,7 +180,11 @@ def _add_seconds(document, name, item, path, on_reversed):
     times = [value.get(key) for key in ('start', 'end')] if isinstance(value, dict) else []
     labels = value.get(item['type']) if isinstance(value, dict) else None
     if len(times) != 2 or not all(map(is_finite, times)) or not isinstance(labels, list):
-        raise FormatError(path, f'value.start and value.end in seconds and value.{item["type"]}',
-                          repr(value)[:80], name)
+        raise FormatError(
+            path,
+            f'value.start and value.end in seconds and value.{item["type"]}',
+            repr(value)[:80],
+            name,
+        )
     for label in labels:
         document.add_segment(name, label, *times, source=path, on_reversed=on_reversed)

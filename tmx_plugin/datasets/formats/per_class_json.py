@@ -4,6 +4,7 @@
 ``{'gt': {class: {video: [[start, end]]}}, 'det': {class: {video: [[start, end, score]]}}}``, where
 times are shares of the video's duration (or seconds) and classes are names or numbers.
 """
+
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
@@ -23,9 +24,14 @@ class PerClassResults(NamedTuple):
     results: dict
 
 
-def read_per_class_json(path, *, classes: Optional[Sequence[str]] = None,
-                        durations: Optional[dict] = None, prefix: str = '',
-                        subset: str = 'test') -> PerClassResults:
+def read_per_class_json(
+    path,
+    *,
+    classes: Optional[Sequence[str]] = None,
+    durations: Optional[dict] = None,
+    prefix: str = '',
+    subset: str = 'test',
+) -> PerClassResults:
     """Read detections and ground truth that are sorted by class and video.
 
     Args:
@@ -47,8 +53,9 @@ def read_per_class_json(path, *, classes: Optional[Sequence[str]] = None,
     """
     content = read_json(path)
     halves = [content.get(key) if isinstance(content, dict) else None for key in ('gt', 'det')]
-    truth, found = (dict(_rows(path, half, size, classes, prefix))
-                    for half, size in zip(halves, (2, 3)))
+    truth, found = (
+        dict(_rows(path, half, size, classes, prefix)) for half, size in zip(halves, (2, 3))
+    )
     names = list(dict.fromkeys([*truth, *found]))
     lacking = [name for name in names if durations is not None and name not in durations]
     if lacking:
@@ -56,13 +63,20 @@ def read_per_class_json(path, *, classes: Optional[Sequence[str]] = None,
     database, results = {}, {}
     for name in names:
         rows = [*truth.get(name, ()), *found.get(name, ())]
-        scale = 1. if durations is None else durations[name]
-        duration = scale if durations is not None else max(1., *(row[1] for _, row in rows))
-        database[name] = dict(subset=subset, duration=duration, annotations=[
-            dict(label=label, segment=[scale * x for x in row])
-            for label, row in truth.get(name, ())])
-        results[name] = [dict(label=label, score=row[2], segment=[scale * x for x in row[:2]])
-                         for label, row in found.get(name, ())]
+        scale = 1.0 if durations is None else durations[name]
+        duration = scale if durations is not None else max(1.0, *(row[1] for _, row in rows))
+        database[name] = dict(
+            subset=subset,
+            duration=duration,
+            annotations=[
+                dict(label=label, segment=[scale * x for x in row])
+                for label, row in truth.get(name, ())
+            ],
+        )
+        results[name] = [
+            dict(label=label, score=row[2], segment=[scale * x for x in row[:2]])
+            for label, row in found.get(name, ())
+        ]
     return PerClassResults(database, results)
 
 
@@ -76,14 +90,17 @@ def _rows(path, half, size: int, classes, prefix: str):
         name = label
         if classes is not None:
             if not (label.isdecimal() and int(label) < len(classes)):
-                raise DataError(f'{path}: expected class numbers below {len(classes)}, found '
-                                f'{label!r}')
+                raise DataError(
+                    f'{path}: expected class numbers below {len(classes)}, found {label!r}'
+                )
             name = classes[int(label)]
         for video, rows in by_video.items():
             for row in rows if isinstance(rows, list) else [rows]:
-                if not (isinstance(row, list) and len(row) == size
-                        and all(is_finite(x) for x in row)):
-                    raise FormatError(path, f'{size} finite numbers a segment',
-                                      f'{row!r:.100}', video)
+                if not (
+                    isinstance(row, list) and len(row) == size and all(is_finite(x) for x in row)
+                ):
+                    raise FormatError(
+                        path, f'{size} finite numbers a segment', f'{row!r:.100}', video
+                    )
                 videos.setdefault(prefix + video, []).append((name, row))
     return videos.items()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """All annotation formats that can be read: a reader is one file and one line here."""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,26 +47,38 @@ class AnnotationFormat:
 
 _DRAWN = ('classes', 'split')
 #: By name, the more specific formats first: the first that fits is taken.
-FORMATS = {item.name: item for item in (
-    AnnotationFormat('multithumos', read_multithumos, sniff.multithumos, ('classes', 'subsets')),
-    AnnotationFormat('actionformer', read_actionformer, sniff.actionformer,
-                     ('classes', 'subsets')),
-    AnnotationFormat('opentad', read_opentad, sniff.database, ('classes', 'subsets')),
-    AnnotationFormat('actions-json', read_actions_json, sniff.actions_json,
-                     (*_DRAWN, 'first_id')),
-    AnnotationFormat('activitynet-flat', read_activitynet_flat, sniff.activitynet_flat, _DRAWN),
-    AnnotationFormat('ego4d-mq', read_ego4d_mq, sniff.ego4d_mq, _DRAWN),
-    AnnotationFormat('goalstep', read_goalstep, sniff.goalstep, _DRAWN),
-    AnnotationFormat('boris', read_boris, sniff.boris, _DRAWN),
-    AnnotationFormat('via', read_via, sniff.via, (*_DRAWN, 'attribute')),
-    AnnotationFormat('label-studio', read_label_studio, sniff.label_studio,
-                     (*_DRAWN, 'fps', 'predictions')),
-    AnnotationFormat('elan', read_elan, sniff.elan, (*_DRAWN, 'tiers')),
-    AnnotationFormat('cvat', read_cvat, sniff.cvat, (*_DRAWN, 'fps')),
-    AnnotationFormat('epic', read_epic, sniff.epic, ('verb_classes', 'noun_classes', 'target')),
-    AnnotationFormat('charades', read_charades, sniff.charades, (*_DRAWN, 'mapping')),
-    AnnotationFormat('csv', read_csv, sniff.csv_table, (*_DRAWN, 'columns', 'times', 'fps')),
-    AnnotationFormat('thumos-txt', read_thumos_txt, sniff.thumos_txt, ('classes',)),
-    AnnotationFormat('frames-txt', read_frames_txt, sniff.frames_txt,
-                     (*_DRAWN, 'fps', 'times', 'background', 'mapping')),
-)}
+FORMATS = {
+    item.name: item
+    for item in (
+        AnnotationFormat(
+            'multithumos', read_multithumos, sniff.multithumos, ('classes', 'subsets')
+        ),
+        AnnotationFormat(
+            'actionformer', read_actionformer, sniff.actionformer, ('classes', 'subsets')
+        ),
+        AnnotationFormat('opentad', read_opentad, sniff.database, ('classes', 'subsets')),
+        AnnotationFormat(
+            'actions-json', read_actions_json, sniff.actions_json, (*_DRAWN, 'first_id')
+        ),
+        AnnotationFormat('activitynet-flat', read_activitynet_flat, sniff.activitynet_flat, _DRAWN),
+        AnnotationFormat('ego4d-mq', read_ego4d_mq, sniff.ego4d_mq, _DRAWN),
+        AnnotationFormat('goalstep', read_goalstep, sniff.goalstep, _DRAWN),
+        AnnotationFormat('boris', read_boris, sniff.boris, _DRAWN),
+        AnnotationFormat('via', read_via, sniff.via, (*_DRAWN, 'attribute')),
+        AnnotationFormat(
+            'label-studio', read_label_studio, sniff.label_studio, (*_DRAWN, 'fps', 'predictions')
+        ),
+        AnnotationFormat('elan', read_elan, sniff.elan, (*_DRAWN, 'tiers')),
+        AnnotationFormat('cvat', read_cvat, sniff.cvat, (*_DRAWN, 'fps')),
+        AnnotationFormat('epic', read_epic, sniff.epic, ('verb_classes', 'noun_classes', 'target')),
+        AnnotationFormat('charades', read_charades, sniff.charades, (*_DRAWN, 'mapping')),
+        AnnotationFormat('csv', read_csv, sniff.csv_table, (*_DRAWN, 'columns', 'times', 'fps')),
+        AnnotationFormat('thumos-txt', read_thumos_txt, sniff.thumos_txt, ('classes',)),
+        AnnotationFormat(
+            'frames-txt',
+            read_frames_txt,
+            sniff.frames_txt,
+            (*_DRAWN, 'fps', 'times', 'background', 'mapping'),
+        ),
+    )
+}

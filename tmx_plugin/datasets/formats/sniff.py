@@ -3,6 +3,7 @@
 
 Each takes a :class:`Probe` and gives a reason in words, or None.
 """
+
 from functools import cached_property
 from pathlib import Path
 from typing import Optional
@@ -49,9 +50,11 @@ class Probe:
 
     def has_columns(self, columns) -> bool:
         """Whether the header has all of these, in any case and with any usual delimiter."""
-        return any(set(columns) <= {name.strip().strip('"').lower()
-                                    for name in self.header.split(delimiter)}
-                   for delimiter in ',;\t')
+        return any(
+            set(columns)
+            <= {name.strip().strip('"').lower() for name in self.header.split(delimiter)}
+            for delimiter in ',;\t'
+        )
 
     @cached_property
     def xml_root(self) -> str:
@@ -64,9 +67,14 @@ def database(probe: Probe) -> Optional[str]:
 
 
 def actionformer(probe: Probe) -> Optional[str]:
-    items = (item for video in (probe.database or {}).values() if isinstance(video, dict)
-             if isinstance(video.get('annotations'), list)
-             for item in video['annotations'] if isinstance(item, dict))
+    items = (
+        item
+        for video in (probe.database or {}).values()
+        if isinstance(video, dict)
+        if isinstance(video.get('annotations'), list)
+        for item in video['annotations']
+        if isinstance(item, dict)
+    )
     return 'annotations have "label_id"' if any('label_id' in item for item in items) else None
 
 
@@ -88,7 +96,8 @@ def activitynet_flat(probe: Probe) -> Optional[str]:
 def _listed_videos(probe: Probe, key: str) -> bool:
     videos = probe.json.get('videos') if isinstance(probe.json, dict) else None
     return isinstance(videos, list) and any(
-        isinstance(video, dict) and key in video for video in videos)
+        isinstance(video, dict) and key in video for video in videos
+    )
 
 
 def ego4d_mq(probe: Probe) -> Optional[str]:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plain table of segments: ``video,start,end,label`` in seconds, header required."""
+
 import random
 
 from ...errors import FormatError
@@ -12,8 +13,17 @@ COLUMNS = ('video', 'start', 'end', 'label')
 OPTIONAL_COLUMNS = ('subset', 'duration', 'fps')
 
 
-def read_csv(sources, *, videos, classes=None, split=None, columns=None, times=None, fps=None,
-             on_reversed='error') -> AnnotationDocument:
+def read_csv(
+    sources,
+    *,
+    videos,
+    classes=None,
+    split=None,
+    columns=None,
+    times=None,
+    fps=None,
+    on_reversed='error',
+) -> AnnotationDocument:
     """Read tables of segments.
 
     Columns ``subset``, ``duration`` and ``fps`` are used where there are any, others are ignored.
@@ -37,8 +47,11 @@ def read_csv(sources, *, videos, classes=None, split=None, columns=None, times=N
         FormatError: If a file or row is not of this format, two rows contradict each other on
             a video, or a duration is nowhere to be found.
     """
-    rows = [(f'{path}:{line}', video_name(row['video']), row)
-            for path in sources for line, row in _renamed_rows(path, columns or {})]
+    rows = [
+        (f'{path}:{line}', video_name(row['video']), row)
+        for path in sources
+        for line, row in _renamed_rows(path, columns or {})
+    ]
     unsplit = dict.fromkeys(name for _, name, row in rows if not row.get('subset'))
     subset_by_video = (split or random_split)(list(unsplit)) if unsplit else {}
     facts_by_video = _facts_by_video(rows)
@@ -50,25 +63,26 @@ def read_csv(sources, *, videos, classes=None, split=None, columns=None, times=N
             if 'duration' not in facts:
                 facts = videos.require(name, source)
             known = document.add_video(
-                name, subset=row.get('subset') or subset_by_video[name], source=source, **facts)
+                name, subset=row.get('subset') or subset_by_video[name], source=source, **facts
+            )
         if not any(row[key] for key in ('label', 'start', 'end')):
             continue
         rate = facts_by_video[name].get('fps', fps or known.get('fps'))
         start, end = (_seconds(row[key], times, rate, source, name) for key in ('start', 'end'))
-        document.add_segment(name, row['label'], start, end, source=source,
-                             on_reversed=on_reversed)
+        document.add_segment(name, row['label'], start, end, source=source, on_reversed=on_reversed)
     document.set_classes(classes, sources[0])
     if unsplit:
         held_out = [name for name in unsplit if subset_by_video[name] == 'validation']
-        document.notes.append(f'{len(held_out)} of {len(unsplit)} videos without a subset are for '
-                              'validation' + (f': {some(held_out, 5)}' if held_out else ''))
+        document.notes.append(
+            f'{len(held_out)} of {len(unsplit)} videos without a subset are for '
+            'validation' + (f': {some(held_out, 5)}' if held_out else '')
+        )
     return document
 
 
 def _renamed_rows(path, columns: dict):
     """Rows with the names of columns that are used here."""
-    theirs = {key: columns.get(key, key).strip().lower()
-              for key in (*COLUMNS, *OPTIONAL_COLUMNS)}
+    theirs = {key: columns.get(key, key).strip().lower() for key in (*COLUMNS, *OPTIONAL_COLUMNS)}
     named = [theirs[key] for key in (*COLUMNS, *(key for key in columns if key not in COLUMNS))]
     for line, row in read_rows(path, named):
         yield line, {key: row[name] for key, name in theirs.items() if name in row}
@@ -77,12 +91,20 @@ def _renamed_rows(path, columns: dict):
 def _seconds(text: str, times, fps, source, name) -> float:
     if times == 'frames':
         if fps is None:
-            raise FormatError(source, 'frames a second for times in frames: a column "fps", --fps '
-                              'or --videos with fps', 'none', name)
+            raise FormatError(
+                source,
+                'frames a second for times in frames: a column "fps", --fps or --videos with fps',
+                'none',
+                name,
+            )
         return parse_int(text, 'a frame', source, name) / positive(fps, 'fps', source, name)
     if times is not None and (':' in text) != (times == 'clock'):
-        raise FormatError(source, f'a time in {times}' if times == 'seconds' else
-                          'a time as HH:MM:SS.ff', repr(text), name)
+        raise FormatError(
+            source,
+            f'a time in {times}' if times == 'seconds' else 'a time as HH:MM:SS.ff',
+            repr(text),
+            name,
+        )
     return parse_seconds(text, source, name)
 
 
@@ -99,8 +121,7 @@ def _facts_by_video(rows) -> dict:
                 first, where = facts.setdefault(key, (value, source))
                 if value != first:
                     raise FormatError(source, f'{key} {first} as in {where}', value, name)
-    return {name: {key: value for key, (value, _) in facts.items()}
-            for name, facts in said.items()}
+    return {name: {key: value for key, (value, _) in facts.items()} for name, facts in said.items()}
 
 
 def random_split(names, *, share=0.2, seed=0) -> dict:

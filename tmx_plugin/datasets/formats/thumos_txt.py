@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The THUMOS challenge's own text files: one a class, lines ``video start end`` in seconds."""
+
 from pathlib import Path
 
 from ...errors import FormatError
@@ -51,8 +52,9 @@ def read_thumos_txt(sources, *, videos, classes=None, on_reversed='error') -> An
             if len(fields) != 3:
                 raise FormatError(source, 'a line "video start end"', repr(line[:80]))
             name = fields[0]
-            document.add_video(name, subset=SUBSET_OF_SUFFIX[suffix], source=source,
-                               **videos.require(name, source))
+            document.add_video(
+                name, subset=SUBSET_OF_SUFFIX[suffix], source=source, **videos.require(name, source)
+            )
             start, end = (parse_seconds(field, source, name) for field in fields[1:])
             document.add_segment(name, label, start, end, source=source, on_reversed=on_reversed)
     document.set_classes(classes, sources[0])

@@ -4,6 +4,7 @@
 A project holds ``attribute`` (with the options of a choice), ``file``, ``view`` and ``metadata``,
 each an object by id. A metadata item belongs to a view, a view to files.
 """
+
 from collections.abc import Sequence
 from typing import Callable, Optional
 
@@ -16,8 +17,15 @@ from .files import video_name
 _PARTS = ('attribute', 'file', 'view', 'metadata')
 
 
-def read_via(sources: Sequence, *, videos, attribute: Optional[str] = None, classes=None,
-             split: Optional[Callable] = None, on_reversed: str = 'error') -> AnnotationDocument:
+def read_via(
+    sources: Sequence,
+    *,
+    videos,
+    attribute: Optional[str] = None,
+    classes=None,
+    split: Optional[Callable] = None,
+    on_reversed: str = 'error',
+) -> AnnotationDocument:
     """Read VIA 3 projects.
 
     Args:
@@ -35,8 +43,11 @@ def read_via(sources: Sequence, *, videos, attribute: Optional[str] = None, clas
         project = read_json(path)
         parts = {name: project.get(name) for name in _PARTS} if isinstance(project, dict) else {}
         if not all(isinstance(part, dict) for part in parts.values()) or not parts:
-            raise FormatError(path, f'a VIA 3 project with {", ".join(_PARTS)}',
-                              sorted(project)[:5] if isinstance(project, dict) else type(project))
+            raise FormatError(
+                path,
+                f'a VIA 3 project with {", ".join(_PARTS)}',
+                sorted(project)[:5] if isinstance(project, dict) else type(project),
+            )
         names = {view: _video_of(path, view, parts) for view in parts['view']}
         for name in names.values():
             entries.setdefault(name, VideoEntry(name, str(path)))
@@ -45,12 +56,14 @@ def read_via(sources: Sequence, *, videos, attribute: Optional[str] = None, clas
             if isinstance(times, list) and len(times) == 2:
                 name = names.get(str(item.get('vid')))
                 if name is None or not all(map(is_finite, times)):
-                    raise FormatError(path, 'a segment of a known view with two times',
-                                      repr(item)[:80])
+                    raise FormatError(
+                        path, 'a segment of a known view with two times', repr(item)[:80]
+                    )
                 label = _label(path, name, item.get('av'), parts['attribute'], attribute)
                 entries[name].segments.append((label, *times))
-    return assemble(entries.values(), videos=videos, split=split, classes=classes,
-                    on_reversed=on_reversed)
+    return assemble(
+        entries.values(), videos=videos, split=split, classes=classes, on_reversed=on_reversed
+    )
 
 
 def _video_of(path, view, parts) -> str:
@@ -72,6 +85,12 @@ def _label(path, name, values, attributes, wanted) -> str:
             text = options.get(str(value), value) if isinstance(options, dict) else value
             found[title or key] = str(text)
     if len(found) != 1:
-        raise FormatError(path, 'one label a segment' + (f' in {wanted!r}' if wanted else '')
-                          + ' (--attribute NAME chooses among several)', found or 'none', name)
+        raise FormatError(
+            path,
+            'one label a segment'
+            + (f' in {wanted!r}' if wanted else '')
+            + ' (--attribute NAME chooses among several)',
+            found or 'none',
+            name,
+        )
     return next(iter(found.values()))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Durations, frames and fps of videos, from whatever a user has."""
+
 import glob
 from pathlib import Path
 from typing import Optional
@@ -35,8 +36,7 @@ class VideoInfo:
         layout (str): ``'tc'`` where feature files hold (T, C), ``'ct'`` where they hold (C, T).
     """
 
-    def __init__(self, files=(), *, features=None, video_dir=None, geometry=None,
-                 layout='tc'):
+    def __init__(self, files=(), *, features=None, video_dir=None, geometry=None, layout='tc'):
         self._known = {}
         #: Columns of csv files that are not used, by file.
         self.ignored_columns: dict = {}
@@ -61,8 +61,9 @@ class VideoInfo:
 
     def _find(self, name):
         if name not in self._known:
-            self._known[name] = (self._from_side_file(name) or self._from_video(name)
-                                 or self._from_length(name))
+            self._known[name] = (
+                self._from_side_file(name) or self._from_video(name) or self._from_length(name)
+            )
         return self._known[name]
 
     def _from_side_file(self, name):
@@ -81,9 +82,14 @@ class VideoInfo:
         if self.features is None or self.geometry is None:
             return None
         # 'a.b.npy' is no file of video 'a'
-        path = next((path for path in sorted(self.features.glob(f'{glob.escape(name)}.*'))
-                     if path.with_suffix('') == self.features / name
-                     and path.suffix in FEATURE_SUFFIXES), None)
+        path = next(
+            (
+                path
+                for path in sorted(self.features.glob(f'{glob.escape(name)}.*'))
+                if path.with_suffix('') == self.features / name and path.suffix in FEATURE_SUFFIXES
+            ),
+            None,
+        )
         if path is None:
             return None
         length = len(read_features(path, self.layout))
@@ -98,10 +104,14 @@ class VideoInfo:
         facts = self._find(name)
         if facts is None:
             raise FormatError(
-                source, 'the duration of the video from one of: a column "duration", --videos '
+                source,
+                'the duration of the video from one of: a column "duration", --videos '
                 'with a json or csv of durations, --video-dir with the video itself, --features '
                 'with its side file, or --features with --fps, --feature-stride and '
-                '--offset-frames', 'none of them', name)
+                '--offset-frames',
+                'none of them',
+                name,
+            )
         return facts
 
 
@@ -124,9 +134,11 @@ def _facts(item, path, name) -> dict:
     duration = item.get('duration')
     if duration is None and fps and frame:
         duration = positive(frame, 'frames', path, name) / positive(fps, 'fps', path, name)
-    return {'duration': positive(duration, 'a duration in seconds', path, name),
-            'frame': frame if frame is None else int(positive(frame, 'frames', path, name)),
-            'fps': fps if fps is None else positive(fps, 'fps', path, name)}
+    return {
+        'duration': positive(duration, 'a duration in seconds', path, name),
+        'frame': frame if frame is None else int(positive(frame, 'frames', path, name)),
+        'fps': fps if fps is None else positive(fps, 'fps', path, name),
+    }
 
 
 def _read_csv(path, ignored: Optional[dict] = None) -> dict:
@@ -143,8 +155,11 @@ def _read_csv(path, ignored: Optional[dict] = None) -> dict:
         if row.get('duration'):
             facts['duration'] = parse_seconds(row['duration'], source, name)
         elif fps is None:
-            facts.update(fps=FLAT_FPS, frame=None,
-                         duration=parse_seconds(frames or '', source, name) / FLAT_FPS)
+            facts.update(
+                fps=FLAT_FPS,
+                frame=None,
+                duration=parse_seconds(frames or '', source, name) / FLAT_FPS,
+            )
         known[video_name(name)] = _facts(facts, source, name)
         if ignored is not None:
             ignored[str(path)] = sorted(set(row) - _CSV_COLUMNS)

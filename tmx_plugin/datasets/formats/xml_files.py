@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading of XML that may come from anywhere: no entities, no external documents."""
+
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 

@@ -5,5 +5,9 @@ from .segments import RandomTruncation, SegmentsToGrid
 from .standardize import StandardizeFeatures
 
 __all__ = [
-    'LoadFeatures', 'PackTALInputs', 'RandomTruncation', 'SegmentsToGrid', 'StandardizeFeatures'
+    'LoadFeatures',
+    'PackTALInputs',
+    'RandomTruncation',
+    'SegmentsToGrid',
+    'StandardizeFeatures',
 ]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the dictionary of the pipeline to what the model takes."""
+
 import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
@@ -35,8 +36,10 @@ class PackTALInputs(BaseTransform):
         ((5, 8), 'v')
     """
 
-    def __init__(self, meta_keys=('video_id', 'duration', 'fps', 'feature_stride',
-                                  'offset_frames', 'feat_len')) -> None:
+    def __init__(
+        self,
+        meta_keys=('video_id', 'duration', 'fps', 'feature_stride', 'offset_frames', 'feat_len'),
+    ) -> None:
         self.meta_keys = tuple(meta_keys)
 
     def transform(self, results: dict) -> dict:
@@ -45,12 +48,14 @@ class PackTALInputs(BaseTransform):
         if 'segments_grid' in results:
             sample.gt_instances = InstanceData(
                 segments=torch.from_numpy(results['segments_grid']),
-                labels=torch.from_numpy(results['segment_labels']))
+                labels=torch.from_numpy(results['segment_labels']),
+            )
         meta = {key: results[key] for key in self.meta_keys}
         if 'segments_sec' in results:
             # not 'gt_labels', which the data sample of MMAction2 1.1 keeps for itself
             meta.update(
-                gt_segments_sec=results['segments_sec'], gt_segment_labels=results['labels'])
+                gt_segments_sec=results['segments_sec'], gt_segment_labels=results['labels']
+            )
         sample.set_metainfo(meta)
         return dict(inputs=concatenate_features(results['feats']), data_samples=sample)
 

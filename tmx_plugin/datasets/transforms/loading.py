@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From file names to feature arrays."""
+
 import numpy as np
 import torch
 from mmaction.registry import TRANSFORMS
@@ -49,14 +50,21 @@ class LoadFeatures(BaseTransform):
         video, check = results['video_id'], results.get('value_check') or ValueCheck()
         feats = []
         for i, path in enumerate(results['feature_paths']):
-            array = cache[path] if path in cache else read_features(
-                path, results.get('layout', 'tc'), video)
+            array = (
+                cache[path]
+                if path in cache
+                else read_features(path, results.get('layout', 'tc'), video)
+            )
             number = results['file_number'] + i if 'file_number' in results else None
             feats.append(check(array, path, video, number)[::stride])
         feats = match_lengths(feats)
         if results.get('channels') is not None:
-            feats = select_channels(feats, *results['channels'], video=results['video_id'],
-                                    source=', '.join(results['feature_paths']))
+            feats = select_channels(
+                feats,
+                *results['channels'],
+                video=results['video_id'],
+                source=', '.join(results['feature_paths']),
+            )
         results['feats'] = feats
         results['feat_len'] = len(feats[0])
         return results
@@ -74,16 +82,19 @@ def _resize(feat: np.ndarray, length: int) -> np.ndarray:
     return resized[0].numpy().T
 
 
-def select_channels(feats: list, low: int, high: int, video: str = '',
-                    source: str = 'features') -> list:
+def select_channels(
+    feats: list, low: int, high: int, video: str = '', source: str = 'features'
+) -> list:
     """Channels ``low:high`` of the concatenation of (T, C_i) arrays, still as views."""
     total = sum(x.shape[1] for x in feats)
     if not 0 <= low < high <= total:
-        raise DataError(f'{source}: video {video!r}: expected at least {high} channels to take '
-                        f'{low}:{high} from, found {total}')
+        raise DataError(
+            f'{source}: video {video!r}: expected at least {high} channels to take '
+            f'{low}:{high} from, found {total}'
+        )
     selected, first = [], 0
     for feat in feats:
-        part = feat[:, max(low - first, 0):max(high - first, 0)]
+        part = feat[:, max(low - first, 0) : max(high - first, 0)]
         first += feat.shape[1]
         if part.shape[1]:
             selected.append(part)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ground-truth segments: from seconds to the feature grid, and through random truncation."""
+
 import numpy as np
 from mmaction.registry import TRANSFORMS
 from mmcv.transforms import BaseTransform
@@ -79,13 +80,19 @@ class RandomTruncation(BaseTransform):
         (4, 2)
     """
 
-    def __init__(self, max_seq_len: int = 2304, crop_ratio=(0.9, 1.0), trunc_thresh: float = 0.5,
-                 max_tries: int = 200) -> None:
+    def __init__(
+        self,
+        max_seq_len: int = 2304,
+        crop_ratio=(0.9, 1.0),
+        trunc_thresh: float = 0.5,
+        max_tries: int = 200,
+    ) -> None:
         if not 0 < crop_ratio[0] <= crop_ratio[1] <= 1:
             raise ConfigError(f'crop_ratio must be 0 < least <= greatest <= 1, not {crop_ratio}')
         if max_seq_len < 1 or max_tries < 1:
-            raise ConfigError('max_seq_len and max_tries must be at least 1, '
-                              f'not {max_seq_len} and {max_tries}')
+            raise ConfigError(
+                f'max_seq_len and max_tries must be at least 1, not {max_seq_len} and {max_tries}'
+            )
         self.max_seq_len = max_seq_len
         self.crop_ratio = tuple(crop_ratio)
         self.trunc_thresh = trunc_thresh
@@ -103,7 +110,7 @@ class RandomTruncation(BaseTransform):
             clipped, kept = clip_segments(segments, start, start + length, self.trunc_thresh)
             if kept.any():
                 break
-        results['feats'] = [x[start:start + length] for x in results['feats']]
+        results['feats'] = [x[start : start + length] for x in results['feats']]
         results['feat_len'] = length
         results['segments_grid'] = clipped[kept] - np.float32(start)
         results['segment_labels'] = labels[kept]
@@ -117,9 +124,11 @@ class RandomTruncation(BaseTransform):
         return int(rng.integers(least, max(greatest, least), endpoint=True))
 
     def __repr__(self) -> str:
-        return (f'{type(self).__name__}(max_seq_len={self.max_seq_len}, '
-                f'crop_ratio={self.crop_ratio}, trunc_thresh={self.trunc_thresh}, '
-                f'max_tries={self.max_tries})')
+        return (
+            f'{type(self).__name__}(max_seq_len={self.max_seq_len}, '
+            f'crop_ratio={self.crop_ratio}, trunc_thresh={self.trunc_thresh}, '
+            f'max_tries={self.max_tries})'
+        )
 
 
 def clip_segments(segments: np.ndarray, start: float, end: float, trunc_thresh: float):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Features of channels with different scales, brought to mean 0 and standard deviation 1."""
+
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -46,8 +47,10 @@ class StandardizeFeatures(BaseTransform):
         feats = results['feats']
         total = sum(feat.shape[1] for feat in feats)
         if total != len(self.mean):
-            raise DataError(f'video {results["video_id"]!r}: expected features of the '
-                            f'{len(self.mean)} channels of {self.stats}, found {total}')
+            raise DataError(
+                f'video {results["video_id"]!r}: expected features of the '
+                f'{len(self.mean)} channels of {self.stats}, found {total}'
+            )
         first, scaled = 0, []
         for feat in feats:
             part = slice(first, first + feat.shape[1])
@@ -69,11 +72,16 @@ def read_statistics(path) -> tuple[np.ndarray, np.ndarray]:
     """
     content = read_json(path)
     lists = [content.get(key) if isinstance(content, dict) else None for key in ('mean', 'std')]
-    good = all(isinstance(values, list) and values and all(map(is_finite, values))
-               for values in lists)
+    good = all(
+        isinstance(values, list) and values and all(map(is_finite, values)) for values in lists
+    )
     if not good or len(lists[0]) != len(lists[1]) or min(lists[1]) < 0:
-        raise FormatError(path, '"mean" and "std", lists of one finite number a channel, made by '
-                          'tools/data/fit_standardize.py', repr(content)[:80])
+        raise FormatError(
+            path,
+            '"mean" and "std", lists of one finite number a channel, made by '
+            'tools/data/fit_standardize.py',
+            repr(content)[:80],
+        )
     mean, std = (np.array(values, np.float32) for values in lists)
     return mean, np.where(std > 0, std, np.float32(1))
 
@@ -94,7 +102,7 @@ def channel_statistics(arrays: Iterable[np.ndarray]) -> tuple[np.ndarray, np.nda
         >>> channel_statistics([np.array([[1., 5.]]), np.array([[3., 5.]])])
         (array([2., 5.]), array([1., 0.]), 2)
     """
-    count, mean, squares = 0, 0., 0.
+    count, mean, squares = 0, 0.0, 0.0
     for array in arrays:
         array = np.asarray(array, np.float64)
         if not len(array):
@@ -102,8 +110,11 @@ def channel_statistics(arrays: Iterable[np.ndarray]) -> tuple[np.ndarray, np.nda
         # Chan et al.: parallel means and sums of squares, exact enough at any offset.
         total, delta = count + len(array), array.mean(axis=0) - mean
         mean = mean + delta * len(array) / total
-        squares = squares + ((array - array.mean(axis=0))**2).sum(axis=0) \
+        squares = (
+            squares
+            + ((array - array.mean(axis=0)) ** 2).sum(axis=0)
             + delta**2 * count * len(array) / total
+        )
         count = total
     if not count:
         raise DataError('no features to take statistics of')

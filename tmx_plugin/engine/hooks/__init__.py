@@ -9,5 +9,14 @@ from .resume_val_hook import ResumeValHook
 from .run_folder_hook import RunFolderHook
 from .save_hook import AtomicCheckpointHook
 
-__all__ = ['AtomicCheckpointHook', 'DataCheckHook', 'EpochSeedHook', 'FiniteHook',
-           'InterruptHook', 'ResumeValHook', 'RunFolderHook', 'TALCheckpointHook', 'TALEMAHook']
+__all__ = [
+    'AtomicCheckpointHook',
+    'DataCheckHook',
+    'EpochSeedHook',
+    'FiniteHook',
+    'InterruptHook',
+    'ResumeValHook',
+    'RunFolderHook',
+    'TALCheckpointHook',
+    'TALEMAHook',
+]

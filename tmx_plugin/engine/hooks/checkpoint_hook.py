@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading checkpoints: convert released ones, refuse what does not fit, find the last whole one."""
+
 import os.path as osp
 from typing import Optional
 
@@ -64,16 +65,22 @@ class TALCheckpointHook(Hook):
         if is_main_process():
             folder = checkpoint_folder(runner)
             path = work_dir.newest_whole(
-                folder, runner.logger.warning, self.verify, runner.work_dir)
+                folder, runner.logger.warning, self.verify, runner.work_dir
+            )
             damaged = path is None and bool(work_dir.checkpoints(folder, runner.work_dir))
             chosen = [path and str(path), damaged and folder]
             if not damaged:
-                runner.logger.info(f'Resuming from {path}' if path else 'There is no checkpoint '
-                                   f'in {folder} to resume from: training starts anew')
+                runner.logger.info(
+                    f'Resuming from {path}'
+                    if path
+                    else f'There is no checkpoint in {folder} to resume from: training starts anew'
+                )
         broadcast_object_list(chosen)
         if chosen[1]:
-            raise CheckpointError(f'None of the checkpoints in {chosen[1]} is whole. To start '
-                                  'anew, remove them or give another --work-dir.')
+            raise CheckpointError(
+                f'None of the checkpoints in {chosen[1]} is whole. To start '
+                'anew, remove them or give another --work-dir.'
+            )
         return chosen[0]
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -83,12 +90,14 @@ class TALCheckpointHook(Hook):
         if runner._resume:
             resume.check_resumable(checkpoint, name)
         try:
-            converted = dict(to_plugin_checkpoint(
-                checkpoint, model, name, strict=self.strict or runner._resume))
+            converted = dict(
+                to_plugin_checkpoint(checkpoint, model, name, strict=self.strict or runner._resume)
+            )
         except CheckpointMismatchError as error:
             raise CheckpointMismatchError(
                 f'{error}\nTo start a training from the weights that do fit, add --cfg-options '
-                'default_hooks.load_checkpoint.strict=False') from None
+                'default_hooks.load_checkpoint.strict=False'
+            ) from None
         checkpoint.clear()
         checkpoint.update(converted)
         if runner._resume:
@@ -102,12 +111,17 @@ class TALCheckpointHook(Hook):
             resume.check_optimizer(checkpoint['optimizer'], runner.optim_wrapper.optimizer, name)
         if 'ema_state_dict' in checkpoint:
             resume.check_average(checkpoint['ema_state_dict'], model, name)
-        resume.believe_own_paths(checkpoint['message_hub']['runtime_info'],
-                                 checkpoint_folder(runner), runner.logger.warning)
+        resume.believe_own_paths(
+            checkpoint['message_hub']['runtime_info'],
+            checkpoint_folder(runner),
+            runner.logger.warning,
+        )
         lines = resume.config_differences(checkpoint['meta'].get('cfg'), runner.cfg.pretty_text)
         if lines:
-            runner.logger.warning('The config differs from the one the checkpoint was written '
-                                  'with:\n' + '\n'.join(lines))
+            runner.logger.warning(
+                'The config differs from the one the checkpoint was written '
+                'with:\n' + '\n'.join(lines)
+            )
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Hand on the eps of the weights that the training started from; keep plain data only."""
@@ -123,8 +137,10 @@ class TALCheckpointHook(Hook):
 
 def checkpoint_folder(runner) -> str:
     """Where a run keeps its checkpoints: the work directory, unless its hook has an ``out_dir``."""
-    out_dir = next((hook.out_dir for hook in getattr(runner, 'hooks', [])
-                    if isinstance(hook, CheckpointHook)), None)
+    out_dir = next(
+        (hook.out_dir for hook in getattr(runner, 'hooks', []) if isinstance(hook, CheckpointHook)),
+        None,
+    )
     if out_dir in (None, runner.work_dir):
         return runner.work_dir
     return osp.join(out_dir, osp.basename(runner.work_dir.rstrip(osp.sep)))

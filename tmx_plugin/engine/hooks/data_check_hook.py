@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must hold between data and model, which neither can check alone."""
+
 from mmaction.registry import HOOKS
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -57,8 +58,10 @@ class DataCheckHook(Hook):
         num_classes = getattr(getattr(model, 'head', None), 'num_classes', None)
         classes = getattr(dataloader.dataset, 'metainfo', {}).get('classes')
         if num_classes is not None and classes:
-            report_findings(class_count_findings(classes, num_classes),
-                            getattr(dataloader.dataset, 'ann_file', 'the dataset'))
+            report_findings(
+                class_count_findings(classes, num_classes),
+                getattr(dataloader.dataset, 'ann_file', 'the dataset'),
+            )
         in_channels = getattr(getattr(model, 'neck', None), 'in_channels', None)
         recipe = FeatureRecipe.from_config(runner.cfg)
         for dataset in unwrap(dataloader.dataset):
@@ -68,8 +71,7 @@ class DataCheckHook(Hook):
                 _check_recipe(recipe, dataset)
             # One video will do: the dataset itself compares the widths of its files.
             facts = read_all([dataset.get_data_info(0)], layout=dataset.layout, values=False)
-            report_findings(width_findings(facts, in_channels, dataset.channels),
-                            dataset.ann_file)
+            report_findings(width_findings(facts, in_channels, dataset.channels), dataset.ann_file)
 
 
 def _check_recipe(recipe: FeatureRecipe, dataset: TALDataset) -> None:
@@ -77,5 +79,8 @@ def _check_recipe(recipe: FeatureRecipe, dataset: TALDataset) -> None:
     for number in range(len(dataset)):
         paths = dataset.get_data_info(number)['feature_paths']
         if len(paths) == 1:  # of several files each holds a part of the features
-            recipe.check(read_side_file(paths[0]) or {}, paths[0],
-                         first_channels=(dataset.channels or (1, ))[0] == 0)
+            recipe.check(
+                read_side_file(paths[0]) or {},
+                paths[0],
+                first_channels=(dataset.channels or (1,))[0] == 0,
+            )

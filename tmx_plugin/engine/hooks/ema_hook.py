@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exponential moving average of the weights, as the method uses it."""
+
 import torch
 from mmaction.registry import HOOKS, MODELS
 from mmengine.hooks import EMAHook
@@ -17,12 +18,13 @@ class FusedEMA(ExponentialMovingAverage):
             super().update_parameters(model)
             return
         source = model.state_dict()
-        names = [name for name, value in self.avg_parameters.items()
-                 if value.is_floating_point()]
+        names = [name for name, value in self.avg_parameters.items() if value.is_floating_point()]
         averages = [self.avg_parameters[name] for name in names]
         torch._foreach_lerp_(
-            averages, [source[name].to(average.device) for name, average in zip(names, averages)],
-            self.momentum)
+            averages,
+            [source[name].to(average.device) for name, average in zip(names, averages)],
+            self.momentum,
+        )
         self.steps += 1
 
 
@@ -46,10 +48,16 @@ class TALEMAHook(EMAHook):
         'NORMAL'
     """
 
-    def __init__(self, momentum: float = 0.001, update_buffers: bool = True,
-                 ema_type: str = 'mmaction.FusedEMA', **kwargs) -> None:
+    def __init__(
+        self,
+        momentum: float = 0.001,
+        update_buffers: bool = True,
+        ema_type: str = 'mmaction.FusedEMA',
+        **kwargs,
+    ) -> None:
         super().__init__(
-            ema_type=ema_type, momentum=momentum, update_buffers=update_buffers, **kwargs)
+            ema_type=ema_type, momentum=momentum, update_buffers=update_buffers, **kwargs
+        )
 
     def before_train(self, runner) -> None:
         """Copy the weights now that they are initialized or loaded, unless EMA was resumed."""

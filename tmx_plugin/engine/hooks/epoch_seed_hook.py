@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random numbers that depend on the epoch alone, not on what ran before it."""
+
 import random
 
 import numpy as np

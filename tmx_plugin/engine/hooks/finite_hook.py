@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of a training whose numbers are no longer numbers."""
+
 import math
 
 import torch
@@ -58,8 +59,11 @@ class FiniteHook(Hook):
         Raises:
             NotFiniteError: With its name, the rate, the videos and the last checkpoint.
         """
-        losses = {name: torch.as_tensor(value).detach().item()
-                  for name, value in (outputs or {}).items() if 'loss' in name}
+        losses = {
+            name: torch.as_tensor(value).detach().item()
+            for name, value in (outputs or {}).items()
+            if 'loss' in name
+        }
         bad = [f'{name} is {value}' for name, value in losses.items() if not math.isfinite(value)]
         if self._bad_gradient:
             bad.append(f'the gradient of {self._bad_gradient} is not finite')
@@ -70,15 +74,18 @@ class FiniteHook(Hook):
         self._in_a_row += 1
         if isinstance(runner.optim_wrapper, AmpOptimWrapper) and self._in_a_row <= self.patience:
             return
-        videos = [str(sample.metainfo.get('video_id'))
-                  for sample in (data_batch or {}).get('data_samples', [])]
+        videos = [
+            str(sample.metainfo.get('video_id'))
+            for sample in (data_batch or {}).get('data_samples', [])
+        ]
         rates = {rate for values in runner.optim_wrapper.get_lr().values() for rate in values}
         found = work_dir.checkpoints(runner.work_dir)
         raise NotFiniteError(
             f'epoch {runner.epoch + 1}, iteration {batch_idx + 1}: {", ".join(bad)}, at the '
             f'learning rate {", ".join(f"{rate:g}" for rate in sorted(rates))}, with the videos '
             f'{", ".join(videos) or "unknown"}; training stops, and '
-            + (f'the last good checkpoint is {found[0]}' if found else 'no checkpoint was saved'))
+            + (f'the last good checkpoint is {found[0]}' if found else 'no checkpoint was saved')
+        )
 
 
 def drop_bad_gradients(optimizer, names: dict):
@@ -91,8 +98,7 @@ def drop_bad_gradients(optimizer, names: dict):
     Returns:
         str, optional: Name of the first parameter whose gradient is not finite.
     """
-    params = [p for group in optimizer.param_groups for p in group['params']
-              if p.grad is not None]
+    params = [p for group in optimizer.param_groups for p in group['params'] if p.grad is not None]
     if not params:
         return None
     norms = torch.stack([norm.float() for norm in torch._foreach_norm([p.grad for p in params])])

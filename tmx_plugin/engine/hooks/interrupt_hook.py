@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A training that is asked to end saves where it is, and goes on from there."""
+
 import os.path as osp
 import random
 import signal
@@ -41,8 +42,7 @@ class Rest:
 
 def random_state() -> dict:
     """State of all generators of this process as plain data."""
-    state = dict(python=random.getstate(), numpy=np.random.get_state(),
-                 torch=torch.get_rng_state())
+    state = dict(python=random.getstate(), numpy=np.random.get_state(), torch=torch.get_rng_state())
     if torch.cuda.is_available():
         state['cuda'] = torch.cuda.get_rng_state()
     return state
@@ -88,8 +88,11 @@ class InterruptHook(Hook):
 
     def _handler(self, runner):
         def handle(number, frame):
-            able = self._in_epoch and get_world_size() == 1 and isinstance(
-                runner.train_loop, EpochBasedTrainLoop)
+            able = (
+                self._in_epoch
+                and get_world_size() == 1
+                and isinstance(runner.train_loop, EpochBasedTrainLoop)
+            )
             if able and not self._asked:
                 self._asked = True
                 runner.logger.warning('Asked to end: saving after this step')
@@ -101,9 +104,13 @@ class InterruptHook(Hook):
     def _end(self, runner, number=signal.SIGTERM) -> None:
         found = checkpoints(self._folder, runner.work_dir)
         runner.logger.warning(
-            f'Terminated in epoch {runner.epoch + 1}. ' + (
+            f'Terminated in epoch {runner.epoch + 1}. '
+            + (
                 f'The last checkpoint is {found[0]}; go on from it with --resume.'
-                if found else 'There is no checkpoint yet.'))
+                if found
+                else 'There is no checkpoint yet.'
+            )
+        )
         raise Terminated(128 + number)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -112,8 +119,10 @@ class InterruptHook(Hook):
             return
         seen = checkpoint['meta'].get('batches', 0)
         if type(seen) is not int or seen < 0:
-            raise CheckpointError(f'{runner._load_from} cannot be resumed from: expected a number '
-                                  f'of batches in its meta, found {str(seen)[:80]}')
+            raise CheckpointError(
+                f'{runner._load_from} cannot be resumed from: expected a number '
+                f'of batches in its meta, found {str(seen)[:80]}'
+            )
         self._seen, self._random = seen, checkpoint['meta'].get('random') if seen else None
 
     def before_train_epoch(self, runner) -> None:
@@ -131,15 +140,20 @@ class InterruptHook(Hook):
             try:
                 set_random_state(self._random)
             except (TypeError, ValueError, KeyError, RuntimeError, AttributeError) as error:
-                raise CheckpointError(f'{runner._load_from} cannot be resumed from: its random '
-                                      f'state is damaged ({error})') from None
+                raise CheckpointError(
+                    f'{runner._load_from} cannot be resumed from: its random '
+                    f'state is damaged ({error})'
+                ) from None
             self._random = None
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Save and end, if asked to, unless the epoch ends here or gradients are gathered."""
         done = self._seen + batch_idx + 1
-        if self._asked and runner.optim_wrapper.should_update() and (
-                done < len(runner.train_dataloader)):
+        if (
+            self._asked
+            and runner.optim_wrapper.should_update()
+            and (done < len(runner.train_dataloader))
+        ):
             self._save(runner, epoch=runner.epoch, batches=done)
             self._end(runner)
 
@@ -159,9 +173,13 @@ class InterruptHook(Hook):
 
     def _save(self, runner, epoch: int, batches: int, ended: bool = False) -> None:
         runner.save_checkpoint(
-            self._folder, INTERRUPTED, backend_args=dict(backend='atomic'), meta=dict(
-                epoch=epoch, iter=runner.iter + (not ended), batches=batches,
-                random=random_state()))
+            self._folder,
+            INTERRUPTED,
+            backend_args=dict(backend='atomic'),
+            meta=dict(
+                epoch=epoch, iter=runner.iter + (not ended), batches=batches, random=random_state()
+            ),
+        )
         with atomic_write(osp.join(runner.work_dir, POINTER)) as file:
             file.write(osp.join(self._folder, INTERRUPTED))
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The validation that a killed run may have missed."""
+
 from pathlib import Path
 
 from mmaction.registry import HOOKS
@@ -33,11 +34,15 @@ class ResumeValHook(Hook):
     def before_train(self, runner) -> None:
         """Validate if the epoch just resumed from was to be validated."""
         loop, epoch = runner.train_loop, runner.epoch
-        if not self._resumed or runner.val_loop is None or not isinstance(
-                loop, EpochBasedTrainLoop):
+        if (
+            not self._resumed
+            or runner.val_loop is None
+            or not isinstance(loop, EpochBasedTrainLoop)
+        ):
             return
         due = epoch >= loop.val_begin and (
-            epoch % loop.val_interval == 0 or epoch == loop.max_epochs)
+            epoch % loop.val_interval == 0 or epoch == loop.max_epochs
+        )
         best = Path(runner.message_hub.runtime_info.get('best_ckpt') or '')
         # The best checkpoint is saved after its validation.
         if due and not (best.stem.endswith(f'_epoch_{epoch}') and best.is_file()):

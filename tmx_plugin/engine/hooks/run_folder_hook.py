@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A training's hold on its folder, and what it leaves there."""
+
 from mmaction.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Saving checkpoints so that at no moment there is less than one whole one."""
+
 import os.path as osp
 import re
 from collections import deque
@@ -85,7 +86,8 @@ class AtomicCheckpointHook(CheckpointHook):
             step = re.escape(self.filename_tmpl).replace(r'\{\}', r'\d+')
             for path in Path(self.out_dir).glob('best_*.pth'):
                 if path.name != osp.basename(best) and re.fullmatch(
-                        re.escape(start) + step, path.name):
+                    re.escape(start) + step, path.name
+                ):
                     self.file_backend.remove(str(path))
         self.file_backend.flush()
 
@@ -97,14 +99,21 @@ class AtomicCheckpointHook(CheckpointHook):
             # The file names also what it will outlive: a run killed before the removal makes up
             # for it when it is resumed.
             runner.message_hub.update_info('keep_ckpt_ids', kept)
-            surplus, kept = kept[:-self.max_keep_ckpts], kept[-self.max_keep_ckpts:]
+            surplus, kept = kept[: -self.max_keep_ckpts], kept[-self.max_keep_ckpts :]
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         runner.save_checkpoint(
-            self.out_dir, name, self.file_client_args, save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler, meta=meta, by_epoch=self.by_epoch,
-            backend_args=self.backend_args, **self.args)
+            self.out_dir,
+            name,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
         if is_main_process():
             with atomic_write(osp.join(runner.work_dir, POINTER)) as file:
                 file.write(self.last_ckpt)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of command lines: the same rules as for settings, all faults at once."""
+
 from pathlib import Path
 
 from ...errors import ConfigError
@@ -23,8 +24,13 @@ def check_options(args, **rules: Rule) -> None:
         >>> from argparse import Namespace
         >>> check_options(Namespace(top_k=3), top_k=COUNT)
     """
-    faults = [fault for name, rule in rules.items() for fault in value_faults(
-        f'--{name.replace("_", "-")}', getattr(args, name), optional(rule))]
+    faults = [
+        fault
+        for name, rule in rules.items()
+        for fault in value_faults(
+            f'--{name.replace("_", "-")}', getattr(args, name), optional(rule)
+        )
+    ]
     try:
         resolve_device(getattr(args, 'device', None))
     except ConfigError as error:

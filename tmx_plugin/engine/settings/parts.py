@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a class can be given, and what is wrong with what a config gives it."""
+
 import difflib
 import inspect
 import typing
@@ -32,8 +33,11 @@ class Accepted(typing.NamedTuple):
 def accepted(cls: type) -> Accepted:
     """Arguments that a class takes, including those it hands on to its bases."""
     names, required, is_open = set(), set(), True
-    rules = {key: rule for base in reversed(inspect.getmro(cls))
-             for key, rule in VALUES.get(base.__name__, {}).items()}
+    rules = {
+        key: rule
+        for base in reversed(inspect.getmro(cls))
+        for key, rule in VALUES.get(base.__name__, {}).items()
+    }
     for base in inspect.getmro(cls):
         init = vars(base).get('__init__')
         if not is_open or init is None or base is object:
@@ -61,7 +65,8 @@ def _hands_on(cls: type) -> bool:
     """Whether the last constructor that a class's arguments reach takes any name."""
     own = [base for base in inspect.getmro(cls)[:-1] if '__init__' in vars(base)]
     return bool(own) and any(
-        p.kind is p.VAR_KEYWORD for p in inspect.signature(own[-1].__init__).parameters.values())
+        p.kind is p.VAR_KEYWORD for p in inspect.signature(own[-1].__init__).parameters.values()
+    )
 
 
 def part_faults(path: str, part: dict, arguments: Accepted, name: str, extra=()) -> list:
@@ -85,12 +90,16 @@ def part_faults(path: str, part: dict, arguments: Accepted, name: str, extra=())
         near = nearest(key, known)
         listed = key in known or arguments.is_open and key in arguments.rules
         if not listed and (near or not arguments.is_open):
-            faults.append(f'{path}.{key}: expected an argument of {name}, found an unknown name'
-                          + (f'; did you mean {near!r}?' if near else ''))
+            faults.append(
+                f'{path}.{key}: expected an argument of {name}, found an unknown name'
+                + (f'; did you mean {near!r}?' if near else '')
+            )
         elif key in arguments.rules:
             faults += value_faults(f'{path}.{key}', value, arguments.rules[key])
-    return faults + [f'{path}.{key}: expected a value, which {name} needs, found none'
-                     for key in sorted(arguments.required - set(part))]
+    return faults + [
+        f'{path}.{key}: expected a value, which {name} needs, found none'
+        for key in sorted(arguments.required - set(part))
+    ]
 
 
 def value_faults(path: str, value, rule: Rule) -> list:
@@ -125,8 +134,11 @@ def _rule(annotation) -> Optional[Rule]:
     if annotation in _BY_ANNOTATION:
         return _BY_ANNOTATION[annotation]
     options = typing.get_args(annotation)
-    if typing.get_origin(annotation) is typing.Union and len(options) == 2 and (
-            type(None) in options):
+    if (
+        typing.get_origin(annotation) is typing.Union
+        and len(options) == 2
+        and (type(None) in options)
+    ):
         inner = _rule(next(option for option in options if option is not type(None)))
         return inner and optional(inner)
     return None

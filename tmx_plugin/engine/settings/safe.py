@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reading a config from elsewhere without running any of it."""
+
 from pathlib import Path
 
 from mmengine.config import Config
@@ -23,13 +24,17 @@ def read_data_config(path) -> Config:
         FormatError: It is no json.
     """
     if Path(path).suffix.lower() != '.json':
-        raise ConfigError(f'{path}: expected a .json config, since others can run code when they '
-                          "are read; where it is trusted, Config.fromfile('a.py').dump('a.json') "
-                          'writes one')
+        raise ConfigError(
+            f'{path}: expected a .json config, since others can run code when they '
+            "are read; where it is trusted, Config.fromfile('a.py').dump('a.json') "
+            'writes one'
+        )
     content = read_json(path)
     if not isinstance(content, dict):
         raise ConfigError(f'{path}: expected an object, found {type(content).__name__}')
     if '_base_' in content:
-        raise ConfigError(f'{path}: expected a config in one piece, found _base_, whose files are '
-                          'read by other rules')
+        raise ConfigError(
+            f'{path}: expected a config in one piece, found _base_, whose files are '
+            'read by other rules'
+        )
     return Config(content)

@@ -10,7 +10,13 @@ from .segment_table import (
 from .unmatched import describe_unmatched
 
 __all__ = [
-    'SegmentTable', 'average_precision', 'clean_ground_truth', 'describe_unmatched',
-    'mean_average_precision', 'round_decimals', 'segment_tables', 'tables_from_activitynet',
-    'topk_recall'
+    'SegmentTable',
+    'average_precision',
+    'clean_ground_truth',
+    'describe_unmatched',
+    'mean_average_precision',
+    'round_decimals',
+    'segment_tables',
+    'tables_from_activitynet',
+    'topk_recall',
 ]

@@ -3,6 +3,7 @@
 
 All classes, videos and thresholds are done at once; nothing runs in Python per detection.
 """
+
 import math
 from collections.abc import Iterator, Sequence
 
@@ -13,8 +14,13 @@ from .matching import BLOCK, GreedyMatcher, GroundTruthIndex, index_of
 from .segment_table import SegmentTable, clean_ground_truth
 
 
-def average_precision(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray, *,
-                      keep_repeats: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def average_precision(
+    gt: SegmentTable,
+    det: SegmentTable,
+    tious: Sequence[float] | np.ndarray,
+    *,
+    keep_repeats: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """Average precision of each class at each tIoU threshold.
 
     Per class, the detections of all videos are taken by descending score. Each takes the free
@@ -48,14 +54,19 @@ def average_precision(gt: SegmentTable, det: SegmentTable, tious: Sequence[float
     index, ranking, taken_by = match_ranked(gt, det, tious, keep_repeats)
     # Rank of the detection that found each ground truth, from 1; infinite where none did.
     class_of = np.repeat(np.arange(len(index.classes)), np.diff(index.class_start))
-    rank = np.where(taken_by == GreedyMatcher.FREE, np.inf,
-                    taken_by - ranking.class_start[class_of] + 1.)
+    rank = np.where(
+        taken_by == GreedyMatcher.FREE, np.inf, taken_by - ranking.class_start[class_of] + 1.0
+    )
     ap = [_ap_of_ranks(part) for part in np.split(rank, index.class_start[1:-1], axis=1)]
     return index.classes, np.stack(ap)
 
 
-def match_ranked(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray,
-                 keep_repeats: bool = False) -> tuple[GroundTruthIndex, 'Ranking', np.ndarray]:
+def match_ranked(
+    gt: SegmentTable,
+    det: SegmentTable,
+    tious: Sequence[float] | np.ndarray,
+    keep_repeats: bool = False,
+) -> tuple[GroundTruthIndex, 'Ranking', np.ndarray]:
     """Rank the detections of each class and match them to the ground truth, best first.
 
     Args:
@@ -102,9 +113,14 @@ def mean_average_precision(ap: np.ndarray) -> tuple[float, list[float]]:
     return math.fsum(values) / len(values), values
 
 
-def topk_recall(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray,
-                top_k: Sequence[int] | np.ndarray, *, keep_repeats: bool = False
-               ) -> tuple[np.ndarray, np.ndarray]:
+def topk_recall(
+    gt: SegmentTable,
+    det: SegmentTable,
+    tious: Sequence[float] | np.ndarray,
+    top_k: Sequence[int] | np.ndarray,
+    *,
+    keep_repeats: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """Share of the ground truth that the best detections find.
 
     Per class and video with n ground truths, the k * n best detections count; a ground truth is
@@ -176,8 +192,9 @@ class Ranking:
 
     def rank_in_class(self) -> np.ndarray:
         """(D,) rank of each position in its class, from 0."""
-        return np.arange(len(self.order)) - np.repeat(self.class_start[:-1],
-                                                      np.diff(self.class_start))
+        return np.arange(len(self.order)) - np.repeat(
+            self.class_start[:-1], np.diff(self.class_start)
+        )
 
     def rank_in_group(self) -> np.ndarray:
         """(D,) rank of each position among those of its class and video, from 0."""
@@ -196,8 +213,9 @@ class Ranking:
         return position, group[group >= 0], starts, ends
 
 
-def _prepare(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray,
-             keep_repeats: bool) -> tuple[GroundTruthIndex, Ranking, np.ndarray]:
+def _prepare(
+    gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray, keep_repeats: bool
+) -> tuple[GroundTruthIndex, Ranking, np.ndarray]:
     """Check the input; index the ground truth and rank the detections."""
     tious = np.asarray(tious, np.float64).reshape(-1)
     if not len(tious) or not ((tious > 0) & (tious <= 1)).all():
@@ -206,8 +224,10 @@ def _prepare(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.nd
         raise DataError('the detections have no scores')
     clean = clean_ground_truth(gt, keep_repeats=keep_repeats)
     if not len(clean):
-        raise DataError(f'no ground truth to evaluate on: {len(gt)} segments were given, none of '
-                        'them with end > start')
+        raise DataError(
+            f'no ground truth to evaluate on: {len(gt)} segments were given, none of '
+            'them with end > start'
+        )
     index = GroundTruthIndex(clean.videos, clean.segments, clean.labels)
     return index, Ranking(index, det), tious
 

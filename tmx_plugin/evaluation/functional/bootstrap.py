@@ -4,6 +4,7 @@
 Detections are matched within their video, so that drawing videos anew changes no match: each
 video gets a weight, the number of times it was drawn, and average precision is summed with weights.
 """
+
 import numpy as np
 
 from .segment_table import SegmentTable
@@ -27,8 +28,9 @@ def draw_videos(num_videos: int, rounds: int, seed: int = 0) -> np.ndarray:
     return rng.multinomial(num_videos, np.full(num_videos, 1 / num_videos), size=rounds)
 
 
-def resampled_map(gt: SegmentTable, det: SegmentTable, found_by: np.ndarray, rank: np.ndarray,
-                  weights: np.ndarray) -> np.ndarray:
+def resampled_map(
+    gt: SegmentTable, det: SegmentTable, found_by: np.ndarray, rank: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
     """Average mAP where each video counts as often as a weight says.
 
     Args:
@@ -55,15 +57,19 @@ def resampled_map(gt: SegmentTable, det: SegmentTable, found_by: np.ndarray, ran
         det_rows = det_rows[np.argsort(rank[det_rows])]
         step = max(_MAX_WEIGHTS // (len(det_rows) + 1), 1)
         for begin in range(0, len(weights), step):
-            part = weights[begin:begin + step]
-            row[begin:begin + step] = _class_ap(
-                part[:, gt.videos[gt_rows]], np.cumsum(part[:, det.videos[det_rows]], axis=1),
-                found_by[:, gt_rows], rank)
+            part = weights[begin : begin + step]
+            row[begin : begin + step] = _class_ap(
+                part[:, gt.videos[gt_rows]],
+                np.cumsum(part[:, det.videos[det_rows]], axis=1),
+                found_by[:, gt_rows],
+                rank,
+            )
     return np.nanmean(total, axis=0)
 
 
-def _class_ap(gt_weight: np.ndarray, det_count: np.ndarray, found_by: np.ndarray, rank: np.ndarray
-             ) -> np.ndarray:
+def _class_ap(
+    gt_weight: np.ndarray, det_count: np.ndarray, found_by: np.ndarray, rank: np.ndarray
+) -> np.ndarray:
     """AP of a class averaged over thresholds, of weights (B, n) and running counts (B, D_c)."""
     area = np.zeros(len(gt_weight))
     for finder in found_by:
@@ -76,8 +82,7 @@ def _class_ap(gt_weight: np.ndarray, det_count: np.ndarray, found_by: np.ndarray
         envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         area += (right * envelope).sum(axis=1)
     count = gt_weight.sum(axis=1)
-    return np.divide(area, len(found_by) * count, out=np.full(len(area), np.nan),
-                     where=count > 0)
+    return np.divide(area, len(found_by) * count, out=np.full(len(area), np.nan), where=count > 0)
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> list:

@@ -3,6 +3,7 @@
 
 Naming convention: D detections, G ground truths (cleaned, in the table's order).
 """
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,8 +45,13 @@ def perfect_boundaries(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps) 
     return SegmentTable(det.videos, segments, det.labels, det.scores)
 
 
-def ceilings(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps, found_by: np.ndarray,
-             tious: Sequence[float] | np.ndarray) -> dict:
+def ceilings(
+    gt: SegmentTable,
+    det: SegmentTable,
+    overlaps: Overlaps,
+    found_by: np.ndarray,
+    tious: Sequence[float] | np.ndarray,
+) -> dict:
     """Average mAP with one part of the detections made perfect.
 
     With perfect scores every true positive of the matching comes before all false positives, so
@@ -60,18 +66,27 @@ def ceilings(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps, found_by: 
     Returns:
         dict: ``labels``, ``boundaries`` and ``scores``, each (T,) mAP in [0, 1].
     """
-    recall = np.stack([(found_by[:, gt.labels == label] >= 0).mean(axis=1)
-                       for label in np.unique(gt.labels)])
+    recall = np.stack(
+        [(found_by[:, gt.labels == label] >= 0).mean(axis=1) for label in np.unique(gt.labels)]
+    )
     return dict(
         labels=average_precision(gt, perfect_labels(gt, det, overlaps), tious)[1].mean(axis=0),
-        boundaries=average_precision(
-            gt, perfect_boundaries(gt, det, overlaps), tious)[1].mean(axis=0),
-        scores=recall.mean(axis=0))
+        boundaries=average_precision(gt, perfect_boundaries(gt, det, overlaps), tious)[1].mean(
+            axis=0
+        ),
+        scores=recall.mean(axis=0),
+    )
 
 
-def confusion_matrix(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps,
-                     true_positive: np.ndarray, tiou: float, num_classes: int,
-                     selected: np.ndarray | None = None) -> np.ndarray:
+def confusion_matrix(
+    gt: SegmentTable,
+    det: SegmentTable,
+    overlaps: Overlaps,
+    true_positive: np.ndarray,
+    tiou: float,
+    num_classes: int,
+    selected: np.ndarray | None = None,
+) -> np.ndarray:
     """Well-placed detections by true and predicted label.
 
     A detection counts at the label of the ground truth it found, or else, if it reaches ``tiou``

@@ -13,6 +13,7 @@ filters detections for all thresholds one after another; here each threshold sta
 
 Naming convention: T thresholds, G ground truths (cleaned, in the table's order).
 """
+
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +22,9 @@ from .segment_table import SegmentTable
 
 #: Upper edges of all buckets but the last, as published for two data sets.
 BUCKETS = dict(
-    thumos14=dict(length=(3, 6, 12, 18), coverage=(.02, .04, .06, .08), instances=(1, 40, 80)),
-    activitynet=dict(length=(30, 60, 120, 180), coverage=(.2, .4, .6, .8), instances=(1, 4, 8)))
+    thumos14=dict(length=(3, 6, 12, 18), coverage=(0.02, 0.04, 0.06, 0.08), instances=(1, 40, 80)),
+    activitynet=dict(length=(30, 60, 120, 180), coverage=(0.2, 0.4, 0.6, 0.8), instances=(1, 4, 8)),
+)
 #: A ground truth that is first found where normalised precision has fallen this low is missed.
 MIN_PRECISION = 0.05
 
@@ -70,20 +72,30 @@ def characteristics(gt: SegmentTable, durations: np.ndarray, buckets: str) -> di
     """
     edges = BUCKETS[buckets]
     length = gt.segments[:, 1] - gt.segments[:, 0]
-    _, cell, count = np.unique(np.stack([gt.videos, gt.labels]), axis=1, return_inverse=True,
-                               return_counts=True)
-    values = dict(length=length, coverage=length / np.asarray(durations, np.float64)[gt.videos],
-                  instances=count[cell.reshape(-1)])
+    _, cell, count = np.unique(
+        np.stack([gt.videos, gt.labels]), axis=1, return_inverse=True, return_counts=True
+    )
+    values = dict(
+        length=length,
+        coverage=length / np.asarray(durations, np.float64)[gt.videos],
+        instances=count[cell.reshape(-1)],
+    )
     units = dict(length=' s', coverage='', instances='')
-    return {name: Characteristic(_names(edges[name], units[name]), np.where(
-        np.isnan(value), -1, np.searchsorted(edges[name], value, side='left')))
-        for name, value in values.items()}
+    return {
+        name: Characteristic(
+            _names(edges[name], units[name]),
+            np.where(np.isnan(value), -1, np.searchsorted(edges[name], value, side='left')),
+        )
+        for name, value in values.items()
+    }
 
 
 def _names(edges: tuple, unit: str) -> list:
-    return [f'up to {edges[0]:g}{unit}',
-            *(f'{low:g} to {high:g}{unit}' for low, high in zip(edges, edges[1:])),
-            f'over {edges[-1]:g}{unit}']
+    return [
+        f'up to {edges[0]:g}{unit}',
+        *(f'{low:g} to {high:g}{unit}' for low, high in zip(edges, edges[1:])),
+        f'over {edges[-1]:g}{unit}',
+    ]
 
 
 def standings(gt: SegmentTable, found_by: np.ndarray, rank: np.ndarray) -> Standings:
@@ -107,8 +119,9 @@ def standings(gt: SegmentTable, found_by: np.ndarray, rank: np.ndarray) -> Stand
     return Standings(wrong=place - number, right=number + 1)
 
 
-def normalized_ap(gt: SegmentTable, standing: Standings, selected: np.ndarray | None = None
-                 ) -> np.ndarray:
+def normalized_ap(
+    gt: SegmentTable, standing: Standings, selected: np.ndarray | None = None
+) -> np.ndarray:
     """Average precision with normalised precision, of all ground truth or of a part of it.
 
     Of the detections, those matched to ground truth outside the part are left out.
@@ -179,11 +192,15 @@ def false_negatives(gt: SegmentTable, standing: Standings, groups: dict) -> dict
     def shares(part: np.ndarray) -> Any:
         if not part.any():
             return dict(count=0, missed=None, never_found=None)
-        return dict(count=int(part.sum()), missed=float(missed[:, part].mean()),
-                    never_found=float(never[:, part].mean()))
+        return dict(
+            count=int(part.sum()),
+            missed=float(missed[:, part].mean()),
+            never_found=float(never[:, part].mean()),
+        )
 
     result = dict(all=shares(np.ones(len(gt), bool)))
     for name, group in groups.items():
-        result[name] = [dict(bucket=bucket, **shares(group.bucket == i))
-                        for i, bucket in enumerate(group.names)]
+        result[name] = [
+            dict(bucket=bucket, **shares(group.bucket == i)) for i, bucket in enumerate(group.names)
+        ]
     return result

@@ -22,6 +22,7 @@ before others at equal standing, which suits videos with overlapping classes.
 
 Naming convention: T thresholds, D detections, G ground truths (cleaned, in the table's order).
 """
+
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -32,8 +33,14 @@ from .average_precision import average_precision, match_ranked
 from .matching import GreedyMatcher
 from .segment_table import SegmentTable
 
-KINDS = ('true positive', 'double detection', 'wrong label', 'localization', 'confusion',
-         'background')
+KINDS = (
+    'true positive',
+    'double detection',
+    'wrong label',
+    'localization',
+    'confusion',
+    'background',
+)
 RULES = ('detad', 'own label')
 MIN_TIOU = 0.1
 
@@ -53,8 +60,9 @@ class Matches(NamedTuple):
     rank: np.ndarray
 
 
-def match_detections(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray
-                    ) -> Matches:
+def match_detections(
+    gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray
+) -> Matches:
     """Match detections to ground truth exactly as average precision does.
 
     Args:
@@ -83,8 +91,9 @@ def match_detections(gt: SegmentTable, det: SegmentTable, tious: Sequence[float]
     return Matches(true_positive, found_by, rank)
 
 
-def classify(true_positive: np.ndarray, same: np.ndarray, other: np.ndarray, tiou: float,
-             rule: str = 'detad') -> np.ndarray:
+def classify(
+    true_positive: np.ndarray, same: np.ndarray, other: np.ndarray, tiou: float, rule: str = 'detad'
+) -> np.ndarray:
     """Kind of each detection as an index into ``KINDS``, see the head of this module.
 
     Args:
@@ -107,8 +116,9 @@ def classify(true_positive: np.ndarray, same: np.ndarray, other: np.ndarray, tio
     return np.select(conditions, range(len(conditions)), default=len(conditions))
 
 
-def false_positive_profile(kinds: np.ndarray, rank: np.ndarray, num_gt: np.ndarray,
-                           num_bins: int = 10) -> np.ndarray:
+def false_positive_profile(
+    kinds: np.ndarray, rank: np.ndarray, num_gt: np.ndarray, num_bins: int = 10
+) -> np.ndarray:
     """Count the kinds among the best G, the next best G, ... detections of each class.
 
     Args:
@@ -132,8 +142,13 @@ def false_positive_profile(kinds: np.ndarray, rank: np.ndarray, num_gt: np.ndarr
     return counts
 
 
-def removal_gain(gt: SegmentTable, det: SegmentTable, kinds: np.ndarray,
-                 tious: Sequence[float] | np.ndarray, average_map: float) -> dict[str, float]:
+def removal_gain(
+    gt: SegmentTable,
+    det: SegmentTable,
+    kinds: np.ndarray,
+    tious: Sequence[float] | np.ndarray,
+    average_map: float,
+) -> dict[str, float]:
     """How much average mAP would rise without the detections of each kind of error.
 
     Args:
@@ -147,7 +162,9 @@ def removal_gain(gt: SegmentTable, det: SegmentTable, kinds: np.ndarray,
     """
     gains = {}
     for kind, name in enumerate(KINDS[1:], start=1):
-        ap = [average_precision(gt, det.rows(at != kind), [tiou])[1].mean()
-              for at, tiou in zip(kinds, tious)]
+        ap = [
+            average_precision(gt, det.rows(at != kind), [tiou])[1].mean()
+            for at, tiou in zip(kinds, tious)
+        ]
         gains[name] = float(np.mean(ap)) - average_map
     return gains

@@ -5,6 +5,7 @@ Naming convention: T tIoU thresholds, G ground truths, D detections, P pairs of 
 ground truth of the same class and video. Such a (class, video) is a *group*; nothing in one group
 touches another.
 """
+
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,7 @@ class GroundTruthIndex:
         self._group_of_cell = np.full(len(self.classes) * len(self._videos), -1, np.int32)
         self._group_of_cell[cells] = np.arange(len(cells))
         self.group_start = np.searchsorted(self.group_of, np.arange(len(cells) + 1))
-        self.class_start = np.searchsorted(
-            class_of[self.order], np.arange(len(self.classes) + 1))
+        self.class_start = np.searchsorted(class_of[self.order], np.arange(len(self.classes) + 1))
         self.starts, self.ends = segments[self.order].T.copy()
 
         # One number line for all groups: each gets its own stretch, longer than any time in it.
@@ -80,8 +80,9 @@ class GroundTruthIndex:
         group[video < 0] = -1
         return group
 
-    def ranges(self, group: np.ndarray, starts: np.ndarray, ends: np.ndarray, min_tiou: np.ndarray
-              ) -> tuple[np.ndarray, np.ndarray]:
+    def ranges(
+        self, group: np.ndarray, starts: np.ndarray, ends: np.ndarray, min_tiou: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Per detection the range of ground truths that may reach a tIoU.
 
         tIoU >= x needs an intersection of at least x times the detection's length, so a ground
@@ -101,11 +102,14 @@ class GroundTruthIndex:
 
         first = np.searchsorted(self._end_line, line(starts + margin) - self._slack, 'left')
         last = np.searchsorted(self._start_line, line(ends - margin) + self._slack, 'right')
-        return (np.maximum(first, self.group_start[group]),
-                np.minimum(last, self.group_start[group + 1]))
+        return (
+            np.maximum(first, self.group_start[group]),
+            np.minimum(last, self.group_start[group + 1]),
+        )
 
-    def pairs(self, first: np.ndarray, counts: np.ndarray, starts: np.ndarray, ends: np.ndarray
-             ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def pairs(
+        self, first: np.ndarray, counts: np.ndarray, starts: np.ndarray, ends: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Overlap (tIoU) of each detection with its ``counts`` ground truths from ``first`` on.
 
         Returns:
@@ -144,8 +148,9 @@ class GreedyMatcher:
         self.tious = tious
         self.taken_by = np.full((len(tious), len(index)), self.FREE)
 
-    def add(self, position: np.ndarray, group: np.ndarray, starts: np.ndarray, ends: np.ndarray
-           ) -> None:
+    def add(
+        self, position: np.ndarray, group: np.ndarray, starts: np.ndarray, ends: np.ndarray
+    ) -> None:
         """Match detections that all come after those added before.
 
         Args:

@@ -3,6 +3,7 @@
 
 Naming convention: D detections, G ground truths (cleaned, in the table's order).
 """
+
 from typing import NamedTuple
 
 import numpy as np

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The difference of two variants that were trained on the same splits with the same seeds."""
+
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -17,8 +18,9 @@ class PairedDifference(NamedTuple):
     count: int  # type: ignore[assignment]  # hides a method of tuple
 
 
-def paired_difference(base: Mapping, other: Mapping, rounds: int = 10000, seed: int = 0
-                      ) -> PairedDifference:
+def paired_difference(
+    base: Mapping, other: Mapping, rounds: int = 10000, seed: int = 0
+) -> PairedDifference:
     """``other - base`` over common runs, each data set with the same weight.
 
     The interval is the percentile bootstrap: pairs are drawn again within each data set.

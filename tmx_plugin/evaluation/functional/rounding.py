@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decimal rounding as in a text file."""
+
 import numpy as np
 
 

@@ -3,6 +3,7 @@
 
 Naming convention: D detections, G ground truths, T tIoU thresholds.
 """
+
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
@@ -74,8 +75,11 @@ def score_curve(scores: np.ndarray, true_positive: np.ndarray, num_gt: int) -> S
     lower = np.append(value[1:], np.minimum(value[-1:], 0))
     middle = (value + lower) / 2
     return ScoreCurve(
-        threshold=np.where(middle > lower, middle, value), precision=hits / count,
-        recall=hits / num_gt, f1=2 * hits / (count + num_gt))
+        threshold=np.where(middle > lower, middle, value),
+        precision=hits / count,
+        recall=hits / num_gt,
+        f1=2 * hits / (count + num_gt),
+    )
 
 
 def calibration(scores: np.ndarray, true_positive: np.ndarray, num_bins: int = 10) -> dict:
@@ -102,8 +106,12 @@ def calibration(scores: np.ndarray, true_positive: np.ndarray, num_bins: int = 1
     return dict(edges=edges, count=count, score=mean, precision=precision, error=float(error))
 
 
-def proposal_recall(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] | np.ndarray,
-                    counts: Sequence[int] | np.ndarray) -> np.ndarray:
+def proposal_recall(
+    gt: SegmentTable,
+    det: SegmentTable,
+    tious: Sequence[float] | np.ndarray,
+    counts: Sequence[int] | np.ndarray,
+) -> np.ndarray:
     """Recall of the best detections of each video as proposals: their labels do not count.
 
     A ground truth is found if any of the N best detections of its video reaches the tIoU. The
@@ -128,7 +136,7 @@ def proposal_recall(gt: SegmentTable, det: SegmentTable, tious: Sequence[float] 
     proposals = rows_by_video(det)
     for video, rows in rows_by_video(gt).items():
         found = proposals.get(video, np.empty(0, np.int64))
-        order = np.argsort(-np.asarray(det.scores)[found], kind='stable')[:counts.max()]
+        order = np.argsort(-np.asarray(det.scores)[found], kind='stable')[: counts.max()]
         if len(order):
             tiou = pairwise_tiou(gt.segments[rows], det.segments[found[order]])
             reached = np.maximum.accumulate(tiou, axis=1)  # (G_v, N)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ground truth and detections of many videos as plain arrays."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
@@ -38,7 +39,8 @@ class SegmentTable:
         columns = dict(
             videos=np.asarray(self.videos, np.int64).reshape(-1),
             labels=np.asarray(self.labels, np.int64).reshape(-1),
-            segments=np.asarray(self.segments, np.float64).reshape(-1, 2))
+            segments=np.asarray(self.segments, np.float64).reshape(-1, 2),
+        )
         if self.scores is not None:
             columns['scores'] = np.asarray(self.scores, np.float64).reshape(-1)
         lengths = {name: len(column) for name, column in columns.items()}
@@ -50,7 +52,8 @@ class SegmentTable:
                 bad = np.argwhere(~np.isfinite(column))[:, 0]
                 raise DataError(
                     f'{name}: {len(np.unique(bad))} of {len(column)} rows are not finite, first '
-                    f'row {bad[0]} of video {columns["videos"][bad[0]]}: {column[bad[0]]}')
+                    f'row {bad[0]} of video {columns["videos"][bad[0]]}: {column[bad[0]]}'
+                )
         for name, column in columns.items():
             object.__setattr__(self, name, column)
 
@@ -63,8 +66,9 @@ class SegmentTable:
         return SegmentTable(self.videos[index], self.segments[index], self.labels[index], scores)
 
 
-def clean_ground_truth(gt: SegmentTable, tolerance: float = 1e-3, *,
-                       keep_repeats: bool = False) -> SegmentTable:
+def clean_ground_truth(
+    gt: SegmentTable, tolerance: float = 1e-3, *, keep_repeats: bool = False
+) -> SegmentTable:
     """Drop segments with end <= start, and repeats unless they shall be kept.
 
     A repeat has the video and the label of a kept earlier row, and both its ends within
@@ -89,8 +93,11 @@ def clean_ground_truth(gt: SegmentTable, tolerance: float = 1e-3, *,
     start = gt.segments[:, 0]
     order = np.lexsort((start, gt.labels, gt.videos))
     # Rows can only repeat each other inside a run of starts with no gap above the tolerance.
-    linked = ((np.diff(gt.videos[order]) == 0) & (np.diff(gt.labels[order]) == 0)
-              & (np.diff(start[order]) <= tolerance))
+    linked = (
+        (np.diff(gt.videos[order]) == 0)
+        & (np.diff(gt.labels[order]) == 0)
+        & (np.diff(start[order]) <= tolerance)
+    )
     runs = np.split(order, np.flatnonzero(~linked) + 1) if linked.any() else []
     keep = np.ones(len(gt), bool)
     for run in runs:
@@ -107,8 +114,9 @@ def clean_ground_truth(gt: SegmentTable, tolerance: float = 1e-3, *,
     return gt.rows(keep)
 
 
-def tables_from_activitynet(ground_truth: dict, predictions: dict, subset: str | None = None
-                           ) -> tuple:
+def tables_from_activitynet(
+    ground_truth: dict, predictions: dict, subset: str | None = None
+) -> tuple:
     """Arrays from the two ActivityNet-style dictionaries.
 
     Classes are the labels of the subset's ground truth, 'Ambiguous' aside; predictions with
@@ -134,12 +142,18 @@ def tables_from_activitynet(ground_truth: dict, predictions: dict, subset: str |
     names = {info.get('subset', '') for info in database.values()}
     wanted = names if subset is None else match_subsets([subset], names)
     tables = segment_tables(
-        {video: [(item['label'], item['segment']) for item in info['annotations']]
-         for video, info in database.items() if info.get('subset', '') in wanted},
-        predictions['results'])
+        {
+            video: [(item['label'], item['segment']) for item in info['annotations']]
+            for video, info in database.items()
+            if info.get('subset', '') in wanted
+        },
+        predictions['results'],
+    )
     if not len(tables[0]):
-        raise DataError(f'no ground truth in subset {subset!r} of {len(database)} videos; the '
-                        f'file has the subsets {sorted(names)}')
+        raise DataError(
+            f'no ground truth in subset {subset!r} of {len(database)} videos; the '
+            f'file has the subsets {sorted(names)}'
+        )
     return tables
 
 
@@ -154,20 +168,35 @@ def segment_tables(annotations: Mapping, detections: Mapping) -> tuple:
         tuple: As :func:`tables_from_activitynet`, which says what is left out. Videos are numbered
         in the order of ``annotations``, then that of further ``detections``.
     """
-    known = [(video, label, segment) for video, items in annotations.items()
-             for label, segment in items if label not in IGNORED_LABELS]
+    known = [
+        (video, label, segment)
+        for video, items in annotations.items()
+        for label, segment in items
+        if label not in IGNORED_LABELS
+    ]
     classes = sorted({label for _, label, _ in known})
     class_index = {name: i for i, name in enumerate(classes)}
     video_index = {video: i for i, video in enumerate(dict.fromkeys([*annotations, *detections]))}
-    found = [(video, item['label'], item['segment']) for video, items in detections.items()
-             for item in items if item['label'] in class_index]
-    scores = [item['score'] for items in detections.values() for item in items
-              if item['label'] in class_index]
+    found = [
+        (video, item['label'], item['segment'])
+        for video, items in detections.items()
+        for item in items
+        if item['label'] in class_index
+    ]
+    scores = [
+        item['score']
+        for items in detections.values()
+        for item in items
+        if item['label'] in class_index
+    ]
 
     def table(rows: list, scores: list | None = None) -> SegmentTable:
-        columns: dict = dict(videos=[video_index[video] for video, _, _ in rows],
-                             segments=[segment for _, _, segment in rows],
-                             labels=[class_index[label] for _, label, _ in rows], scores=scores)
+        columns: dict = dict(
+            videos=[video_index[video] for video, _, _ in rows],
+            segments=[segment for _, _, segment in rows],
+            labels=[class_index[label] for _, label, _ in rows],
+            scores=scores,
+        )
         return SegmentTable(**columns)
 
     return table(known), table(found, scores), classes

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An MMAction2 recognizer as a clip feature extractor, for files and inside a model alike."""
+
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Optional
@@ -42,8 +43,11 @@ def fixed_clip_length(backbone_cfg: dict) -> Optional[int]:
 
     None where any number will do (3D convolutions, or frames looked at one by one).
     """
-    backbone = MODELS.get(backbone_cfg['type']) if isinstance(
-        backbone_cfg['type'], str) else backbone_cfg['type']
+    backbone = (
+        MODELS.get(backbone_cfg['type'])
+        if isinstance(backbone_cfg['type'], str)
+        else backbone_cfg['type']
+    )
     parameters = {}
     for each in reversed(inspect.getmro(backbone) if backbone else ()):  # a child may pass **kwargs
         parameters.update(inspect.signature(each.__init__).parameters)
@@ -68,7 +72,9 @@ def _as_recognizer(cfg: dict) -> dict:
                 type='ActionDataPreprocessor',
                 mean=[123.675, 116.28, 103.53],
                 std=[58.395, 57.12, 57.375],
-                format_shape='NCTHW' if is_3d else 'NCHW'))
+                format_shape='NCTHW' if is_3d else 'NCHW',
+            ),
+        )
     cfg.pop('cls_head', None)
     # Its data preprocessor is found in MMAction2 even where no default scope is set.
     cfg.setdefault('_scope_', 'mmaction')
@@ -133,8 +139,10 @@ class SlidingBackbone(BaseModule):
         """
         lengths = [frames.shape[2]] * len(frames) if masks is None else masks.sum(1).tolist()
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            videos = [torch.cat(list(self.stream([video[:, :length].transpose(0, 1)])))
-                      for video, length in zip(frames, lengths)]
+            videos = [
+                torch.cat(list(self.stream([video[:, :length].transpose(0, 1)])))
+                for video, length in zip(frames, lengths)
+            ]
         counts = torch.tensor([len(video) for video in videos], device=frames.device)
         valid = torch.arange(int(counts.max()), device=frames.device) < counts[:, None]
         return pad_sequence(videos, batch_first=True).transpose(1, 2), valid
@@ -159,7 +167,7 @@ class SlidingBackbone(BaseModule):
             ready = geometry.num_clips(total) if total >= geometry.clip_len else 0
             ready = (ready - done) // self.batch_size * self.batch_size
             if ready:
-                yield from self._describe(window[done * geometry.stride - first:], ready)
+                yield from self._describe(window[done * geometry.stride - first :], ready)
                 done += ready
             # Where clips lie apart, the next one may start beyond what was read so far.
             drop = min(done * geometry.stride - first, len(window))
@@ -180,8 +188,10 @@ class SlidingBackbone(BaseModule):
         geometry = self.geometry
         picks = torch.as_tensor(geometry.picks, device=window.device)
         for start in range(0, count, self.batch_size):
-            first = torch.arange(start, min(start + self.batch_size, count),
-                                 device=window.device) * geometry.stride
+            first = (
+                torch.arange(start, min(start + self.batch_size, count), device=window.device)
+                * geometry.stride
+            )
             clips = window[first[:, None] + picks]  # (n, L, ...)
             yield self.describe_clips(clips)
 
@@ -228,23 +238,28 @@ class ClipBackbone(SlidingBackbone):
         (1, 512, 4)
     """
 
-    def __init__(self,
-                 recognizer: dict,
-                 *,
-                 clip_len: int = 16,
-                 stride: int = 4,
-                 frames_per_clip: Optional[int] = None,
-                 batch_size: int = 8,
-                 frozen: bool = True,
-                 checkpoint: Optional[str] = None) -> None:
+    def __init__(
+        self,
+        recognizer: dict,
+        *,
+        clip_len: int = 16,
+        stride: int = 4,
+        frames_per_clip: Optional[int] = None,
+        batch_size: int = 8,
+        frozen: bool = True,
+        checkpoint: Optional[str] = None,
+    ) -> None:
         cfg = _as_recognizer(recognizer)
         fixed = fixed_clip_length(cfg['backbone'])
-        super().__init__(ClipGeometry(clip_len, stride, frames_per_clip or fixed), batch_size,
-                         frozen)
+        super().__init__(
+            ClipGeometry(clip_len, stride, frames_per_clip or fixed), batch_size, frozen
+        )
         self.recognizer = MODELS.build(cfg)
         if not isinstance(self.recognizer, (Recognizer2D, Recognizer3D)):
-            raise ConfigError('the recognizer must be a Recognizer2D or Recognizer3D, but '
-                            f'{cfg["type"]!r} builds a {type(self.recognizer).__name__}')
+            raise ConfigError(
+                'the recognizer must be a Recognizer2D or Recognizer3D, but '
+                f'{cfg["type"]!r} builds a {type(self.recognizer).__name__}'
+            )
         self.is_2d = isinstance(self.recognizer, Recognizer2D)
         self.in_channels = self._count_channels()
         self.per_frame = self.is_2d and fixed is None and not self.recognizer.with_neck
@@ -267,11 +282,15 @@ class ClipBackbone(SlidingBackbone):
         """Channels of a frame: 3 of RGB, 2 of optical flow."""
         channels = getattr(self.recognizer.data_preprocessor, 'mean', torch.empty(3)).numel()
         if channels == 2 and self.is_2d:
-            raise ConfigError('the recognizer looks at stacks of flow images; of optical flow '
-                             'only 3D recognizers can be used')
+            raise ConfigError(
+                'the recognizer looks at stacks of flow images; of optical flow '
+                'only 3D recognizers can be used'
+            )
         if channels not in (1, 2, 3):
-            raise ConfigError(f'the recognizer takes {channels} channels a frame; expected 3 '
-                             '(RGB) or 2 (optical flow)')
+            raise ConfigError(
+                f'the recognizer takes {channels} channels a frame; expected 3 '
+                '(RGB) or 2 (optical flow)'
+            )
         return 3 if channels == 1 else channels  # one mean for all of RGB
 
     def _embed(self, frames: Tensor) -> Tensor:
@@ -319,8 +338,10 @@ class MultiStreamBackbone(SlidingBackbone):
     def __init__(self, streams: Sequence[ClipBackbone]) -> None:
         first = streams[0]
         if any(stream.geometry != first.geometry for stream in streams):
-            raise ConfigError('the streams look at different frames: '
-                             f'{", ".join(str(stream.geometry) for stream in streams)}')
+            raise ConfigError(
+                'the streams look at different frames: '
+                f'{", ".join(str(stream.geometry) for stream in streams)}'
+            )
         super().__init__(first.geometry, first.batch_size, all(each.frozen for each in streams))
         self.streams = nn.ModuleList(streams)
         self.in_channels = sum(stream.in_channels for stream in streams)
@@ -329,8 +350,9 @@ class MultiStreamBackbone(SlidingBackbone):
     def describe_clips(self, clips: Tensor) -> Tensor:
         """Features ``(n, sum of C)`` float32 of clips ``(n, L, in_channels, H, W)``."""
         parts = clips.split([stream.in_channels for stream in self.streams], dim=2)
-        return torch.cat([stream.describe_clips(part)
-                          for stream, part in zip(self.streams, parts)], dim=1)
+        return torch.cat(
+            [stream.describe_clips(part) for stream, part in zip(self.streams, parts)], dim=1
+        )
 
 
 def build_clip_backbone(cfg: dict) -> ClipBackbone:

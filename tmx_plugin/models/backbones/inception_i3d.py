@@ -3,6 +3,7 @@
 
 Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017.
 """
+
 from collections.abc import Sequence
 
 import torch
@@ -28,8 +29,9 @@ _NORM_EPS = 1e-3
 _TF_PORT_NORM_EPS = 1e-5
 
 
-def same_padding(size: Sequence[int], kernel: Sequence[int], stride: Sequence[int]
-                 ) -> list[tuple[int, int]]:
+def same_padding(
+    size: Sequence[int], kernel: Sequence[int], stride: Sequence[int]
+) -> list[tuple[int, int]]:
     """Zeros before and behind each axis so that the output has ``ceil(size / stride)`` elements.
 
     TensorFlow's "same" rule: of an odd number of zeros, one more goes behind.
@@ -72,8 +74,9 @@ class _SameMaxPool(nn.MaxPool3d):
 class _ConvUnit(nn.Module):
     """Convolution with "same" padding and without bias, batch normalization, ReLU."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int = 1,
-                 stride: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1
+    ) -> None:
         super().__init__()
         self.conv3d = nn.Conv3d(in_channels, out_channels, kernel, stride=stride, bias=False)
         self.bn = nn.BatchNorm3d(out_channels, eps=_NORM_EPS, momentum=0.01)
@@ -97,8 +100,9 @@ class _InceptionBlock(nn.Module):
         self.b3b = _ConvUnit(in_channels, widths[5])
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)),
-                          self.b3b(self.b3a(x))], dim=1)
+        return torch.cat(
+            [self.b0(x), self.b1b(self.b1a(x)), self.b2b(self.b2a(x)), self.b3b(self.b3a(x))], dim=1
+        )
 
 
 @MODELS.register_module()
@@ -123,17 +127,23 @@ class InceptionI3D(BaseModule):
     """
 
     def __init__(self, in_channels: int = 3, init_cfg=None) -> None:
-        super().__init__(init_cfg=init_cfg or [
-            dict(type='Kaiming', layer='Conv3d'),
-            dict(type='Constant', layer='BatchNorm3d', val=1)])
+        super().__init__(
+            init_cfg=init_cfg
+            or [
+                dict(type='Kaiming', layer='Conv3d'),
+                dict(type='Constant', layer='BatchNorm3d', val=1),
+            ]
+        )
         self.averages_windows = False
         self.add_module('Conv3d_1a_7x7', _ConvUnit(in_channels, 64, kernel=7, stride=2))
         self.add_module('MaxPool3d_2a_3x3', _SameMaxPool((1, 3, 3), stride=(1, 2, 2)))
         self.add_module('Conv3d_2b_1x1', _ConvUnit(64, 64))
         self.add_module('Conv3d_2c_3x3', _ConvUnit(64, 192, kernel=3))
-        pools = {'Mixed_3b': ('MaxPool3d_3a_3x3', (1, 3, 3), (1, 2, 2)),
-                 'Mixed_4b': ('MaxPool3d_4a_3x3', (3, 3, 3), (2, 2, 2)),
-                 'Mixed_5b': ('MaxPool3d_5a_2x2', (2, 2, 2), (2, 2, 2))}
+        pools = {
+            'Mixed_3b': ('MaxPool3d_3a_3x3', (1, 3, 3), (1, 2, 2)),
+            'Mixed_4b': ('MaxPool3d_4a_3x3', (3, 3, 3), (2, 2, 2)),
+            'Mixed_5b': ('MaxPool3d_5a_2x2', (2, 2, 2), (2, 2, 2)),
+        }
         channels = 192
         for name, widths in _BLOCKS.items():
             if name in pools:

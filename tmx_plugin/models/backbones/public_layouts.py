@@ -7,6 +7,7 @@ The keys tell which project wrote a file:
 * ``kinetics_i3d_pytorch`` (``i3d_rgb.pt``, ``i3d_flow.pt``): the same network, other names;
 * ``PySlowFast`` (``.pyth``, under ``model_state``): SlowFast, names of ``ResNet3dSlowFast``.
 """
+
 import re
 from typing import Optional
 
@@ -18,8 +19,14 @@ _SIGNATURES = {
     'kinetics_i3d_pytorch': 'mixed_5c.branch_0.conv3d.weight',
     'PySlowFast': 's1.pathway1_stem.conv.weight',
 }
-_TF_BRANCHES = {'branch_0': 'b0', 'branch_1.0': 'b1a', 'branch_1.1': 'b1b', 'branch_2.0': 'b2a',
-                'branch_2.1': 'b2b', 'branch_3.1': 'b3b'}
+_TF_BRANCHES = {
+    'branch_0': 'b0',
+    'branch_1.0': 'b1a',
+    'branch_1.1': 'b1b',
+    'branch_2.0': 'b2a',
+    'branch_2.1': 'b2b',
+    'branch_3.1': 'b3b',
+}
 _PATHWAYS = {'0': 'slow_path', '1': 'fast_path'}
 _CONVS = {'a': 'conv1', 'b': 'conv2', 'c': 'conv3'}
 
@@ -53,8 +60,9 @@ def to_recognizer_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if layout == 'kinetics_i3d_pytorch':
             key = _tf_port_key(key)
         if key.startswith('logits.conv3d.'):  # a 1 x 1 x 1 convolution there, linear here
-            converted[f'cls_head.fc_cls.{key.rsplit(".", 1)[1]}'] = value.flatten(1) if (
-                value.ndim > 1) else value
+            converted[f'cls_head.fc_cls.{key.rsplit(".", 1)[1]}'] = (
+                value.flatten(1) if (value.ndim > 1) else value
+            )
         else:
             converted[f'backbone.{key}'] = value
     return converted
@@ -78,12 +86,14 @@ def _slowfast_key(key: str) -> str:
     fuse = re.fullmatch(r's(\d)_fuse\.(conv_f2s|bn)\.(.+)', key)
     if fuse:
         stage = 'conv1' if fuse[1] == '1' else f'layer{int(fuse[1]) - 1}'
-        return (f'backbone.slow_path.{stage}_lateral.'
-                f'{"bn" if fuse[2] == "bn" else "conv"}.{fuse[3]}')
+        return f'backbone.slow_path.{stage}_lateral.{"bn" if fuse[2] == "bn" else "conv"}.{fuse[3]}'
     block = re.fullmatch(
-        r's(\d)\.pathway([01])_res(\d+)\.(?:branch1|branch2\.([abc]))(_bn)?\.(.+)', key)
+        r's(\d)\.pathway([01])_res(\d+)\.(?:branch1|branch2\.([abc]))(_bn)?\.(.+)', key
+    )
     if not block:
         return f'backbone.{key}'
     stage, pathway, index, conv, norm, rest = block.groups()
-    return (f'backbone.{_PATHWAYS[pathway]}.layer{int(stage) - 1}.{index}.'
-            f'{_CONVS.get(conv, "downsample")}.{"bn" if norm else "conv"}.{rest}')
+    return (
+        f'backbone.{_PATHWAYS[pathway]}.layer{int(stage) - 1}.{index}.'
+        f'{_CONVS.get(conv, "downsample")}.{"bn" if norm else "conv"}.{rest}'
+    )

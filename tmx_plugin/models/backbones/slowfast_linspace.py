@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SlowFast with the frames of the slow pathway that PySlowFast chooses."""
+
 import torch
 from mmaction.models.backbones import ResNet3dSlowFast
 from mmaction.registry import MODELS
@@ -51,9 +52,11 @@ class LinspaceSlowFast(ResNet3dSlowFast):
     def __init__(self, **kwargs) -> None:
         super().__init__(**kwargs)
         if self.resample_rate != self.speed_ratio:
-            raise ConfigError('LinspaceSlowFast: the fast pathway sees every frame, so '
-                              f'resample_rate must be speed_ratio ({self.speed_ratio}), but is '
-                              f'{self.resample_rate}')
+            raise ConfigError(
+                'LinspaceSlowFast: the fast pathway sees every frame, so '
+                f'resample_rate must be speed_ratio ({self.speed_ratio}), but is '
+                f'{self.resample_rate}'
+            )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features of clips.
@@ -71,8 +74,9 @@ class LinspaceSlowFast(ResNet3dSlowFast):
         fast = fast_path.maxpool(fast_path.conv1(x))
         # One lateral connection before each stage.
         laterals = ['conv1_lateral', *slow_path.lateral_connections]
-        for lateral, slow_name, fast_name in zip(laterals, slow_path.res_layers,
-                                                 fast_path.res_layers):
+        for lateral, slow_name, fast_name in zip(
+            laterals, slow_path.res_layers, fast_path.res_layers
+        ):
             slow = torch.cat([slow, getattr(slow_path, lateral)(fast)], dim=1)
             slow = getattr(slow_path, slow_name)(slow)
             fast = getattr(fast_path, fast_name)(fast)

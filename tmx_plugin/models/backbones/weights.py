@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recognizer checkpoints: found, identified and loaded without running code from them."""
+
 import hashlib
 
 import torch
@@ -41,27 +42,35 @@ def load_recognizer_weights(recognizer: nn.Module, checkpoint: str) -> None:
     loaded = load_checkpoint_file(path)
     state = next((loaded[key] for key in ('state_dict', 'model_state') if key in loaded), loaded)
     if not isinstance(state, dict) or not all(
-            isinstance(key, str) and isinstance(value, torch.Tensor)
-            for key, value in state.items()):
-        raise CheckpointError(f'{path}: expected named tensors, possibly under "state_dict" or '
-                              f'"model_state", found the keys {sorted(map(str, loaded))[:10]}')
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+    ):
+        raise CheckpointError(
+            f'{path}: expected named tensors, possibly under "state_dict" or '
+            f'"model_state", found the keys {sorted(map(str, loaded))[:10]}'
+        )
     state = {key.removeprefix('module.'): value for key, value in state.items()}
     layout = public_layout(state)
     state = to_recognizer_state(state)
     own = recognizer.state_dict()
     head = {key: value for key, value in state.items() if key.startswith('cls_head.')}
     body = {key: value for key, value in state.items() if key not in head}
-    expected = {key: value for key, value in own.items() if not key.startswith('cls_head.')
-                and (key in body or not key.endswith('.num_batches_tracked'))}
+    expected = {
+        key: value
+        for key, value in own.items()
+        if not key.startswith('cls_head.')
+        and (key in body or not key.endswith('.num_batches_tracked'))
+    }
     lines = state_differences(body, expected)
     if lines:
         raise CheckpointMismatchError(
             f'{path} does not fit the recognizer; nothing was loaded. {len(lines)} difference(s) '
             'to a recognizer whose names start with '
             f'{", ".join(sorted({key.split(".")[0] for key in expected}))}:\n  '
-            + '\n  '.join(lines))
-    body.update((key, value) for key, value in head.items()
-                if key in own and own[key].shape == value.shape)
+            + '\n  '.join(lines)
+        )
+    body.update(
+        (key, value) for key, value in head.items() if key in own and own[key].shape == value.shape
+    )
     recognizer.load_state_dict(body, strict=False)
     if layout == 'kinetics_i3d_pytorch':
         recognizer.backbone.follow_tf_port()

@@ -5,6 +5,7 @@ Seen as (B, C, 1, T), a (B, T, C) tensor is torch's channels-last layout, for wh
 have their fastest kernels (layout ``'last'``). Where they are slow in it, copying to (B, C, T) and
 back pays (layout ``'first'``). docs/performance.md has the figures.
 """
+
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,17 +95,21 @@ def _conv_backward(grad: Tensor, x: Tensor, weight: Tensor, which: int) -> Tenso
     ones, zeros = [1] * (x.ndim - 2), [0] * (x.ndim - 2)
     padding = [size // 2 for size in weight.shape[2:]]
     return torch.ops.aten.convolution_backward(
-        grad, x, weight, None, ones, padding, ones, False, zeros, 1,
-        [which == 0, which == 1, False])[which]
+        grad, x, weight, None, ones, padding, ones, False, zeros, 1, [which == 0, which == 1, False]
+    )[which]
 
 
 def _forward_layout(x: Tensor) -> str:
     """Layout of a forward pass; in training one for all processors, for the same numbers."""
     if _fixed:
         return _fixed[-1]
-    if torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing() \
-            or torch.are_deterministic_algorithms_enabled() \
-            or x.device.type not in ('cpu', 'cuda'):
+    if (
+        torch.is_grad_enabled()
+        or torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or torch.are_deterministic_algorithms_enabled()
+        or x.device.type not in ('cpu', 'cuda')
+    ):
         return 'last'
     return fastest_layout(x.device, x.dtype)
 

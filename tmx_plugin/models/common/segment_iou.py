@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The IoU family of 1-D segments, element by element: nothing of size P x P is built."""
+
 import torch
 from torch import Tensor
 
@@ -38,4 +39,4 @@ def offset_diou_cost(pred: Tensor, target: Tensor, eps: float = 1e-8) -> Tensor:
     union = pred.sum(-1) + target.sum(-1) - inter
     hull = torch.maximum(pred, target).sum(-1)
     distance = ((pred[..., 1] - pred[..., 0]) - (target[..., 1] - target[..., 0])) / 2
-    return 1 - inter / union.clamp(min=eps) + (distance / hull.clamp(min=eps))**2
+    return 1 - inter / union.clamp(min=eps) + (distance / hull.clamp(min=eps)) ** 2

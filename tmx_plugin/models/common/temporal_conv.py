@@ -5,6 +5,7 @@ Inside the model features are kept as contiguous (B, T, C): that is how they lie
 LayerNorm over channels wants, and most back ends convolve it fastest. Weights stay those of a
 Conv1d.
 """
+
 from typing import Optional
 
 import torch
@@ -14,8 +15,9 @@ from torch.autograd.function import once_differentiable
 from .conv_layout import conv_forward, conv_grad_input, conv_grad_weight
 
 
-def time_major_conv(x: Tensor, weight: Tensor, bias: Optional[Tensor] = None,
-                    scale: Optional[Tensor] = None) -> Tensor:
+def time_major_conv(
+    x: Tensor, weight: Tensor, bias: Optional[Tensor] = None, scale: Optional[Tensor] = None
+) -> Tensor:
     """Convolve over time with "same" zero padding.
 
     Args:
@@ -37,8 +39,9 @@ class _TimeMajorConv(torch.autograd.Function):
     """The convolution, each of its gradients in the layout that is fastest for it."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Optional[Tensor],
-                scale: Optional[Tensor]) -> Tensor:
+    def forward(
+        ctx, x: Tensor, weight: Tensor, bias: Optional[Tensor], scale: Optional[Tensor]
+    ) -> Tensor:
         ctx.save_for_backward(x, weight, scale)
         return conv_forward(x if scale is None else x * scale, weight, bias)
 
@@ -80,8 +83,13 @@ class _NormMaskReLU(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple:
         x, mean, rstd, gain, bias, out = ctx.saved_tensors
         grad = torch.ops.aten.threshold_backward(grad.contiguous(), out, 0)
-        return *torch.ops.aten.native_layer_norm_backward(
-            grad, x, gain.shape, mean, rstd, gain, bias, list(ctx.needs_input_grad[:3])), None, None
+        return (
+            *torch.ops.aten.native_layer_norm_backward(
+                grad, x, gain.shape, mean, rstd, gain, bias, list(ctx.needs_input_grad[:3])
+            ),
+            None,
+            None,
+        )
 
 
 class TemporalConvBlock(nn.Module):

@@ -28,8 +28,12 @@ class TALDataPreprocessor(BaseDataPreprocessor):
         ((2, 8, 5), tensor([5, 3]))
     """
 
-    def __init__(self, pad_to: Optional[int] = None, test_pad_to: Optional[int] = None,
-                 non_blocking: bool = False) -> None:
+    def __init__(
+        self,
+        pad_to: Optional[int] = None,
+        test_pad_to: Optional[int] = None,
+        non_blocking: bool = False,
+    ) -> None:
         super().__init__(non_blocking=non_blocking)
         self.pad_to = pad_to
         self.test_pad_to = test_pad_to
@@ -54,23 +58,29 @@ class TALDataPreprocessor(BaseDataPreprocessor):
         lengths = [len(feat) for feat in feats]
         padded = {}
         if self.test_pad_to is not None and not training:
-            lengths = [self.test_pad_to if n <= self.test_pad_to else -(-n // 32) * 32
-                       for n in lengths]
+            lengths = [
+                self.test_pad_to if n <= self.test_pad_to else -(-n // 32) * 32 for n in lengths
+            ]
             padded = dict(lengths=lengths)
         length = max(lengths)
         if training and self.pad_to is not None:
             if length > self.pad_to:
-                raise ConfigError(f'a training sample has {length} grid steps, more than pad_to='
-                                  f'{self.pad_to}: set RandomTruncation.max_seq_len and '
-                                  'data_preprocessor.pad_to to the same length')
+                raise ConfigError(
+                    f'a training sample has {length} grid steps, more than pad_to='
+                    f'{self.pad_to}: set RandomTruncation.max_seq_len and '
+                    'data_preprocessor.pad_to to the same length'
+                )
             length = self.pad_to
         inputs = feats[0].new_zeros(len(feats), length, *feats[0].shape[1:])
         masks = inputs.new_zeros(inputs.shape[:2], dtype=torch.bool)
         for i, feat in enumerate(feats):
-            inputs[i, :len(feat)] = feat
-            masks[i, :len(feat)] = True
+            inputs[i, : len(feat)] = feat
+            masks[i, : len(feat)] = True
         if inputs.dtype != torch.uint8:
             inputs = inputs.float()
         return dict(
-            inputs=inputs.transpose(1, 2), masks=masks,
-            data_samples=data.get('data_samples'), **padded)
+            inputs=inputs.transpose(1, 2),
+            masks=masks,
+            data_samples=data.get('data_samples'),
+            **padded,
+        )

@@ -20,7 +20,6 @@ from ..task_modules.postprocess import PostProcessCfg, predict_video
 HeadOutputs = tuple[list[Tensor], list[Tensor], list[Tensor]]
 
 
-
 class LevelScale(nn.Module):
     """Learnable factor of one level's offsets."""
 
@@ -67,21 +66,23 @@ class TemporalMaxerHead(BaseModule):
         [(1, 2, 10), (1, 2, 5)]
     """
 
-    def __init__(self,
-                 *,
-                 num_classes: int,
-                 in_channels: int = 512,
-                 feat_channels: int = 512,
-                 num_convs: int = 2,
-                 regression_ranges: Sequence[tuple[float, float]],
-                 prior_prob: float = 0.01,
-                 assigner: Optional[dict] = None,
-                 loss_cls: Optional[dict] = None,
-                 loss_reg: Optional[dict] = None,
-                 loss_weight: float = 1.,
-                 loss_normalizer: float = 100.,
-                 loss_normalizer_momentum: float = 0.9,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        in_channels: int = 512,
+        feat_channels: int = 512,
+        num_convs: int = 2,
+        regression_ranges: Sequence[tuple[float, float]],
+        prior_prob: float = 0.01,
+        assigner: Optional[dict] = None,
+        loss_cls: Optional[dict] = None,
+        loss_reg: Optional[dict] = None,
+        loss_weight: float = 1.0,
+        loss_normalizer: float = 100.0,
+        loss_normalizer_momentum: float = 0.9,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
         super().__init__(init_cfg)
         self.num_classes = num_classes
         self.regression_ranges = [tuple(r) for r in regression_ranges]
@@ -105,7 +106,8 @@ class TemporalMaxerHead(BaseModule):
     def _tower(in_channels: int, channels: int, num_convs: int) -> nn.ModuleList:
         return nn.ModuleList(
             TemporalConvBlock(in_channels if i == 0 else channels, channels)
-            for i in range(num_convs))
+            for i in range(num_convs)
+        )
 
     def forward(self, feats: Sequence[Tensor], masks: Sequence[Tensor]) -> HeadOutputs:
         """Predictions at every point.
@@ -119,8 +121,10 @@ class TemporalMaxerHead(BaseModule):
             masks, a list over the levels each.
         """
         if len(feats) != len(self.strides):
-            raise ConfigError(f'the head has {len(self.strides)} regression ranges but the neck '
-                              f'gives {len(feats)} levels; set neck.num_levels to match')
+            raise ConfigError(
+                f'the head has {len(self.strides)} regression ranges but the neck '
+                f'gives {len(feats)} levels; set neck.num_levels to match'
+            )
         x, mask, slices = pack_levels(feats, masks)
         cls_feat, reg_feat = x, x
         for block in self.cls_tower:
@@ -129,10 +133,11 @@ class TemporalMaxerHead(BaseModule):
             reg_feat = block(reg_feat, mask)
         logits = time_major_conv(cls_feat, self.cls_conv.weight, self.cls_conv.bias)
         offsets = time_major_conv(reg_feat, self.reg_conv.weight, self.reg_conv.bias)
-        return ([logits[:, s].transpose(1, 2) for s in slices],
-                [F.relu(scale(offsets[:, s])).transpose(1, 2)
-                 for scale, s in zip(self.scales, slices)],
-                list(masks))
+        return (
+            [logits[:, s].transpose(1, 2) for s in slices],
+            [F.relu(scale(offsets[:, s])).transpose(1, 2) for scale, s in zip(self.scales, slices)],
+            list(masks),
+        )
 
     def points(self, lengths: Sequence[int], device=None) -> Points:
         """The N points of levels of the given lengths."""
@@ -143,9 +148,13 @@ class TemporalMaxerHead(BaseModule):
         """Losses of a batch whose samples hold ``gt_instances`` (segments on the grid, labels)."""
         return self.loss_by_feat(*outputs, [sample.gt_instances for sample in data_samples])
 
-    def loss_by_feat(self, cls_logits: Sequence[Tensor], offsets: Sequence[Tensor],
-                     masks: Sequence[Tensor], gt_instances: Sequence[InstanceData]
-                     ) -> dict[str, Tensor]:
+    def loss_by_feat(
+        self,
+        cls_logits: Sequence[Tensor],
+        offsets: Sequence[Tensor],
+        masks: Sequence[Tensor],
+        gt_instances: Sequence[InstanceData],
+    ) -> dict[str, Tensor]:
         """Losses from the predictions of :meth:`forward`.
 
         Returns:
@@ -168,9 +177,14 @@ class TemporalMaxerHead(BaseModule):
         loss_cls = self.loss_cls(logits[masks], targets[masks], weights[masks]) / cls_norm
         # Without positives both tensors are empty: the loss is 0 and stays attached to the graph.
         pos_points = points[positive.nonzero()[:, 1]]
-        loss_reg = self.loss_reg(
-            decode_segments(offsets[positive].float(), pos_points),
-            decode_segments(offset_targets[positive], pos_points), weights[positive]) / reg_norm
+        loss_reg = (
+            self.loss_reg(
+                decode_segments(offsets[positive].float(), pos_points),
+                decode_segments(offset_targets[positive], pos_points),
+                weights[positive],
+            )
+            / reg_norm
+        )
         weight = self.loss_weight
         if weight <= 0:
             weight = loss_cls.detach() / loss_reg.detach().clamp(min=0.01)
@@ -207,8 +221,9 @@ class TemporalMaxerHead(BaseModule):
         return normalizer, normalizer
 
 
-def pack_levels(feats: Sequence[Tensor], masks: Sequence[Tensor]
-                ) -> tuple[Tensor, Tensor, list[slice]]:
+def pack_levels(
+    feats: Sequence[Tensor], masks: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, list[slice]]:
     """Lay the levels end to end, one empty step between them.
 
     A convolution of kernel 3 over the result equals one over each level with zero padding, as long
@@ -232,9 +247,11 @@ def pack_levels(feats: Sequence[Tensor], masks: Sequence[Tensor]
     return torch.cat(pieces[:-1], 1), torch.cat(mask_pieces[:-1], 1), slices
 
 
-def flatten_levels(cls_logits: Sequence[Tensor], offsets: Sequence[Tensor],
-                   masks: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+def flatten_levels(
+    cls_logits: Sequence[Tensor], offsets: Sequence[Tensor], masks: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
     """Logits (B, N, K), offsets (B, N, 2) and masks (B, N) over the points of all levels."""
+
     def join(levels: Sequence[Tensor]) -> Tensor:  # time-major, as the levels lie in memory
         return torch.cat([level.transpose(1, 2) for level in levels], 1)
 

@@ -43,13 +43,15 @@ class TemporalMaxer(BaseModel):
         [(2, 3, 100), (2, 3, 50), (2, 3, 25)]
     """
 
-    def __init__(self,
-                 neck: dict,
-                 head: dict,
-                 data_preprocessor: Optional[dict] = None,
-                 backbone: Optional[dict] = None,
-                 test_cfg: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        neck: dict,
+        head: dict,
+        data_preprocessor: Optional[dict] = None,
+        backbone: Optional[dict] = None,
+        test_cfg: Optional[dict] = None,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
         # Built here, in MMAction2's scope, so that the class also works outside of a runner.
         preprocessor = MODELS.build(data_preprocessor or dict(type='TALDataPreprocessor'))
         super().__init__(data_preprocessor=preprocessor, init_cfg=init_cfg)
@@ -58,12 +60,14 @@ class TemporalMaxer(BaseModel):
         self.head = MODELS.build(head)
         self.postprocess_cfg = PostProcessCfg(**(test_cfg or {}))
 
-    def forward(self,
-                inputs: Tensor,
-                data_samples: Optional[list] = None,
-                mode: str = 'tensor',
-                masks: Optional[Tensor] = None,
-                lengths: Optional[Sequence[int]] = None):
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Optional[list] = None,
+        mode: str = 'tensor',
+        masks: Optional[Tensor] = None,
+        lengths: Optional[Sequence[int]] = None,
+    ):
         """Run the model.
 
         Args:
@@ -91,8 +95,9 @@ class TemporalMaxer(BaseModel):
             raise ConfigError(f'mode {mode!r} needs data_samples, one for each of the batch')
         if inputs.ndim == 5:
             if self.backbone is None:
-                raise ConfigError('frames need a model with a backbone; this one takes features '
-                                  '(B, C, T)')
+                raise ConfigError(
+                    'frames need a model with a backbone; this one takes features (B, C, T)'
+                )
             inputs, masks = self.backbone(inputs, masks)
         elif masks is None:
             masks = inputs.new_ones(inputs.shape[0], inputs.shape[2], dtype=torch.bool)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Element-wise losses, without registry or reduction."""
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def sigmoid_focal_loss(logits: Tensor, targets: Tensor, alpha: float = .25, gamma: float = 2.
-                       ) -> Tensor:
+def sigmoid_focal_loss(
+    logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: float = 2.0
+) -> Tensor:
     """Focal loss of independent classes (arXiv 1708.02002, eq. 5), element by element.
 
     Args:
@@ -28,7 +30,7 @@ def sigmoid_focal_loss(logits: Tensor, targets: Tensor, alpha: float = .25, gamm
     return (alpha * targets + (1 - alpha) * (1 - targets)) * entropy * wrong**gamma
 
 
-def negative_focal_loss(logits: Tensor, alpha: float = .25, gamma: float = 2.) -> Tensor:
+def negative_focal_loss(logits: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
     """:func:`sigmoid_focal_loss` where all targets are 0, in fewer steps; no gradient.
 
     Args:

@@ -23,7 +23,9 @@ class SnippetFocalLoss(nn.Module):
         tensor(0.1733)
     """
 
-    def __init__(self, alpha: float = .25, gamma: float = 2., label_smoothing: float = 0.) -> None:
+    def __init__(
+        self, alpha: float = 0.25, gamma: float = 2.0, label_smoothing: float = 0.0
+    ) -> None:
         super().__init__()
         self.alpha, self.gamma, self.label_smoothing = alpha, gamma, label_smoothing
 

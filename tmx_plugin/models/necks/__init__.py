@@ -14,6 +14,7 @@ takes, and ``forward(x, masks, lengths=None)``:
 
 The head has one regression range a level. Point i of level l lies at grid step ``i * 2**l``.
 """
+
 from .temporal_maxer_neck import TemporalMaxerNeck
 
 __all__ = ['TemporalMaxerNeck']

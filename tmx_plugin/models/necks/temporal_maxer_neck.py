@@ -55,16 +55,18 @@ class TemporalMaxerNeck(BaseModule):
         [(2, 16, 10), (2, 16, 5), (2, 16, 3)]
     """
 
-    def __init__(self,
-                 *,
-                 in_channels: int,
-                 out_channels: int = 512,
-                 num_embed: int = 2,
-                 num_levels: int = 6,
-                 norm_cfg: Optional[dict] = None,
-                 mask_pooling: str = 'max',
-                 input_dropout: float = 0.,
-                 init_cfg: Optional[dict] = None) -> None:
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int = 512,
+        num_embed: int = 2,
+        num_levels: int = 6,
+        norm_cfg: Optional[dict] = None,
+        mask_pooling: str = 'max',
+        input_dropout: float = 0.0,
+        init_cfg: Optional[dict] = None,
+    ) -> None:
         super().__init__(init_cfg)
         self.in_channels = in_channels
         if mask_pooling not in ('max', 'nearest'):
@@ -73,13 +75,16 @@ class TemporalMaxerNeck(BaseModule):
         self.input_dropout = input_dropout
         self.embed = nn.ModuleList(
             TemporalConvBlock(in_channels if i == 0 else out_channels, out_channels)
-            for i in range(num_embed))
+            for i in range(num_embed)
+        )
         norm_cfg = norm_cfg or dict(type='LN', eps=1e-6)
         self.level_norms = nn.ModuleList(
-            build_norm_layer(norm_cfg, out_channels)[1] for _ in range(num_levels))
+            build_norm_layer(norm_cfg, out_channels)[1] for _ in range(num_levels)
+        )
 
-    def forward(self, x: Tensor, masks: Tensor, lengths: Optional[Sequence[int]] = None
-                ) -> tuple[list[Tensor], list[Tensor]]:
+    def forward(
+        self, x: Tensor, masks: Tensor, lengths: Optional[Sequence[int]] = None
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Normalised pyramid.
 
         Args:
@@ -99,15 +104,18 @@ class TemporalMaxerNeck(BaseModule):
         ]
         return [feat.transpose(1, 2) for feat in feats], level_masks
 
-    def pyramid(self, x: Tensor, masks: Tensor, lengths: Optional[Sequence[int]] = None
-                ) -> tuple[list[Tensor], list[Tensor], list]:
+    def pyramid(
+        self, x: Tensor, masks: Tensor, lengths: Optional[Sequence[int]] = None
+    ) -> tuple[list[Tensor], list[Tensor], list]:
         """Max-pooled levels before their norms: features (B, T_l, C), masks (B, T_l), extents.
 
         An extent is the list of the videos' lengths on the level, None where all fill it.
         """
         if x.shape[1] != self.in_channels:
-            raise DataError(f'the model takes features of {self.in_channels} channels '
-                            f'(neck.in_channels), these have {x.shape[1]}')
+            raise DataError(
+                f'the model takes features of {self.in_channels} channels '
+                f'(neck.in_channels), these have {x.shape[1]}'
+            )
         scale = None
         if self.training and self.input_dropout:
             scale = F.dropout1d(x.new_ones(*x.shape[:2], 1), self.input_dropout).transpose(1, 2)
@@ -128,8 +136,9 @@ class TemporalMaxerNeck(BaseModule):
             level_masks.append(mask)
         return feats, level_masks, extents
 
-    def _pool(self, x: Tensor, mask: Tensor, extent: Optional[Sequence[int]]
-              ) -> tuple[Tensor, Tensor]:
+    def _pool(
+        self, x: Tensor, mask: Tensor, extent: Optional[Sequence[int]]
+    ) -> tuple[Tensor, Tensor]:
         """One TemporalMaxer step of features (B, T, C) and mask (B, T)."""
         if self.mask_pooling == 'max':
             pooled = F.max_pool1d(mask[:, None].to(x.dtype), 3, stride=2, padding=1)[:, 0] > 0
@@ -152,7 +161,7 @@ class TemporalMaxerNeck(BaseModule):
             return norm(x) * inside.unsqueeze(-1).to(x.dtype)
         out = torch.zeros_like(x)
         for i, length in enumerate(extent):
-            out[i, :length] = _apply_norm(norm, x[i:i + 1, :length])[0]
+            out[i, :length] = _apply_norm(norm, x[i : i + 1, :length])[0]
         return out
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anchor points of the pyramid and the segments decoded from them."""
+
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,10 +21,12 @@ class Points(NamedTuple):
         return Points(*(values[index] for values in tuple(self)))
 
 
-def pyramid_points(lengths: Sequence[int],
-                   strides: Sequence[float],
-                   regression_ranges: Sequence[tuple[float, float]],
-                   device: torch.device | str | None = None) -> Points:
+def pyramid_points(
+    lengths: Sequence[int],
+    strides: Sequence[float],
+    regression_ranges: Sequence[tuple[float, float]],
+    device: torch.device | str | None = None,
+) -> Points:
     """Points of all levels.
 
     Args:
@@ -41,8 +44,11 @@ def pyramid_points(lengths: Sequence[int],
         tensor([0., 1., 2., 0., 2.])
     """
     counts = torch.tensor(list(lengths), device=device)
-    rows = torch.tensor([(s, low, high) for s, (low, high) in zip(strides, regression_ranges)],
-                        dtype=torch.float32, device=device)
+    rows = torch.tensor(
+        [(s, low, high) for s, (low, high) in zip(strides, regression_ranges)],
+        dtype=torch.float32,
+        device=device,
+    )
     stride, low, high = rows.repeat_interleave(counts, dim=0).unbind(-1)
     index = torch.cat([torch.arange(n, device=device) for n in lengths])
     return Points(index * stride, stride, low, high)

@@ -3,6 +3,7 @@
 
 Letters: N points over all pyramid levels, K classes, n candidates, M detections.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ class PostProcessCfg:
         TypeError: If a setting is unknown.
         ConfigError: If a value is out of range.
     """
+
     pre_nms_thresh: float = 0.001
     pre_nms_topk: int = 2000
     per_level: bool = False
@@ -58,7 +60,7 @@ class PostProcessCfg:
     min_score: float = 0.001
     max_seg_num: int = 200
     multiclass: bool = True
-    voting_thresh: float = 0.
+    voting_thresh: float = 0.0
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -69,17 +71,28 @@ class PostProcessCfg:
 
     def nms_kwargs(self) -> dict:
         """The keyword arguments of :func:`~.soft_nms.segment_nms`."""
-        names = ('method', 'sigma', 'iou_threshold', 't1', 't2', 'min_score', 'max_seg_num',
-                 'multiclass', 'voting_thresh')
+        names = (
+            'method',
+            'sigma',
+            'iou_threshold',
+            't1',
+            't2',
+            'min_score',
+            'max_seg_num',
+            'multiclass',
+            'voting_thresh',
+        )
         return {name: getattr(self, name) for name in names}
 
 
-def select_candidates(scores: Tensor,
-                      segments: Tensor,
-                      *,
-                      pre_nms_thresh: float,
-                      pre_nms_topk: int,
-                      level_lengths: Sequence[int] | None = None) -> tuple[Tensor, Tensor, Tensor]:
+def select_candidates(
+    scores: Tensor,
+    segments: Tensor,
+    *,
+    pre_nms_thresh: float,
+    pre_nms_topk: int,
+    level_lengths: Sequence[int] | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
     """The pairs of a point and a class that are worth a suppression.
 
     Args:
@@ -138,16 +151,17 @@ def _top_above(scores: Tensor, threshold: float, k: int) -> tuple[Tensor, Tensor
     return values, pairs[order]
 
 
-def postprocess_video(cls_logits: Tensor,
-                      segments_grid: Tensor,
-                      *,
-                      cfg: PostProcessCfg,
-                      feature_stride: float,
-                      offset_frames: float,
-                      fps: float,
-                      duration: float,
-                      level_lengths: Sequence[int] | None = None
-                      ) -> tuple[Tensor, Tensor, Tensor]:
+def postprocess_video(
+    cls_logits: Tensor,
+    segments_grid: Tensor,
+    *,
+    cfg: PostProcessCfg,
+    feature_stride: float,
+    offset_frames: float,
+    fps: float,
+    duration: float,
+    level_lengths: Sequence[int] | None = None,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Detections of one video.
 
     Args:
@@ -182,13 +196,27 @@ def postprocess_video(cls_logits: Tensor,
         segments_grid.float(),
         pre_nms_thresh=cfg.pre_nms_thresh,
         pre_nms_topk=cfg.pre_nms_topk,
-        level_lengths=level_lengths if cfg.per_level else None)
-    return suppress_candidates(segments, scores, labels, num_classes=cls_logits.shape[1], cfg=cfg,
-                               time=VideoTime(feature_stride, offset_frames, fps, duration))
+        level_lengths=level_lengths if cfg.per_level else None,
+    )
+    return suppress_candidates(
+        segments,
+        scores,
+        labels,
+        num_classes=cls_logits.shape[1],
+        cfg=cfg,
+        time=VideoTime(feature_stride, offset_frames, fps, duration),
+    )
 
 
-def suppress_candidates(segments: Tensor, scores: Tensor, labels: Tensor, *, num_classes: int,
-                        cfg: PostProcessCfg, time: VideoTime) -> tuple[Tensor, Tensor, Tensor]:
+def suppress_candidates(
+    segments: Tensor,
+    scores: Tensor,
+    labels: Tensor,
+    *,
+    num_classes: int,
+    cfg: PostProcessCfg,
+    time: VideoTime,
+) -> tuple[Tensor, Tensor, Tensor]:
     """From candidates to detections: shortest length, NMS, seconds.
 
     Args:
@@ -214,12 +242,18 @@ def suppress_candidates(segments: Tensor, scores: Tensor, labels: Tensor, *, num
         long = segments[:, 1] - segments[:, 0] > cfg.min_len
         segments, scores, labels = segments[long], scores[long], labels[long]
     segments, scores, labels = segment_nms(
-        segments, scores, labels, num_classes=num_classes, **cfg.nms_kwargs())
+        segments, scores, labels, num_classes=num_classes, **cfg.nms_kwargs()
+    )
     return time.to_seconds(segments), scores, labels
 
 
-def predict_video(sample: Any, cls_logits: Tensor, segments_grid: Tensor,
-                  level_masks: Sequence[Tensor], cfg: PostProcessCfg) -> None:
+def predict_video(
+    sample: Any,
+    cls_logits: Tensor,
+    segments_grid: Tensor,
+    level_masks: Sequence[Tensor],
+    cfg: PostProcessCfg,
+) -> None:
     """Put the detections of one video into its data sample.
 
     Args:
@@ -246,8 +280,12 @@ def predict_video(sample: Any, cls_logits: Tensor, segments_grid: Tensor,
     logits, segments = cls_logits[valid], segments_grid[valid]
     require_finite(logits, segments, sample.metainfo.get('video_id'))
     segments_sec, scores, labels = postprocess_video(
-        logits, segments, cfg=cfg, level_lengths=[int(mask.sum()) for mask in level_masks],
-        **{key: sample.metainfo[key] for key in TIME_KEYS})
+        logits,
+        segments,
+        cfg=cfg,
+        level_lengths=[int(mask.sum()) for mask in level_masks],
+        **{key: sample.metainfo[key] for key in TIME_KEYS},
+    )
     sample.pred_instances = InstanceData(segments=segments_sec, scores=scores, labels=labels)
 
 
@@ -272,4 +310,5 @@ def require_finite(cls_logits: Tensor, segments: Tensor, video: str) -> None:
             raise NotFiniteError(
                 f'video {video!r}: {bad} of {values.numel()} {name} are NaN or infinite: look for '
                 'such values in the checkpoint, whose training may have diverged, and for very '
-                'large ones in the features')
+                'large ones in the features'
+            )

@@ -4,6 +4,7 @@
 Naming in this file: N points, G segments of one video, K classes, M pairs (point, segment) with the
 point inside the segment. Only pairs are ever computed: no tensor holds N x G x K elements.
 """
+
 from typing import NamedTuple
 
 import torch
@@ -54,12 +55,14 @@ class TemporalSimOTAAssigner:
         tensor([2, 3])
     """
 
-    def __init__(self,
-                 cls_weight: float = 1.,
-                 iou_weight: float = 2.,
-                 center_radius: float = 1.5,
-                 keep_percent: float = 1.,
-                 confuse_weight: float = 0.) -> None:
+    def __init__(
+        self,
+        cls_weight: float = 1.0,
+        iou_weight: float = 2.0,
+        center_radius: float = 1.5,
+        keep_percent: float = 1.0,
+        confuse_weight: float = 0.0,
+    ) -> None:
         if not 0 <= keep_percent <= 1:
             raise ConfigError(f'keep_percent must lie in [0, 1], got {keep_percent}')
         self.cls_weight = cls_weight
@@ -69,8 +72,15 @@ class TemporalSimOTAAssigner:
         self.confuse_weight = confuse_weight
 
     @torch.no_grad()
-    def assign(self, points: Points, valid: Tensor, cls_logits: Tensor, offsets: Tensor,
-               gt_segments: Tensor, gt_labels: Tensor) -> Assignment:
+    def assign(
+        self,
+        points: Points,
+        valid: Tensor,
+        cls_logits: Tensor,
+        offsets: Tensor,
+        gt_segments: Tensor,
+        gt_labels: Tensor,
+    ) -> Assignment:
         """Assign the points of one video.
 
         Args:
@@ -94,8 +104,12 @@ class TemporalSimOTAAssigner:
 
         num_points, num_gts = len(valid), len(gt_labels)
         nearest_gt, nearest_pair = cheapest_pair(costs, point_idx, gt_idx, num_points)
-        matched = matching_pairs(pair_points, point_idx, gt_segments[gt_idx], num_points,
-                                 self.center_radius) & costs.isfinite()
+        matched = (
+            matching_pairs(
+                pair_points, point_idx, gt_segments[gt_idx], num_points, self.center_radius
+            )
+            & costs.isfinite()
+        )
         matched_points, matched_gts = point_idx[matched], gt_idx[matched]
         class_targets = torch.zeros_like(cls_logits)
         class_targets[matched_points, gt_labels[matched_gts]] = 1
@@ -108,8 +122,9 @@ class TemporalSimOTAAssigner:
             weights[point_idx] = self.confuse_weight
             kept = cheapest_share(costs, gt_idx, num_gts, self.keep_percent)
             weights[point_idx[kept]] = 1
-        return Assignment(matched_points, matched_gts, nearest_gt, class_targets, offset_targets,
-                          weights)
+        return Assignment(
+            matched_points, matched_gts, nearest_gt, class_targets, offset_targets, weights
+        )
 
 
 def pairs_inside(points: Points, valid: Tensor, segments: Tensor) -> tuple[Tensor, Tensor]:
@@ -168,8 +183,9 @@ def one_hot_focal_cost(cls_logits: Tensor, point_idx: Tensor, labels: Tensor) ->
     return negative.sum(-1)[point_idx] + (positive - negative[point_idx, labels])
 
 
-def cheapest_pair(costs: Tensor, point_idx: Tensor, gt_idx: Tensor, num_points: int
-                  ) -> tuple[Tensor, Tensor]:
+def cheapest_pair(
+    costs: Tensor, point_idx: Tensor, gt_idx: Tensor, num_points: int
+) -> tuple[Tensor, Tensor]:
     """For each point the segment of least cost around it; of equal costs the first segment.
 
     Returns:
@@ -181,19 +197,19 @@ def cheapest_pair(costs: Tensor, point_idx: Tensor, gt_idx: Tensor, num_points: 
         ...     torch.tensor([3., 2., 4.]), torch.tensor([0, 0, 2]), torch.tensor([0, 1, 1]), 3)
         (tensor([ 1, -1,  1]), tensor([ 1, -1,  2]))
     """
-    least = costs.new_full((num_points, ), torch.inf).scatter_reduce(
-        0, point_idx, costs, 'amin')
+    least = costs.new_full((num_points,), torch.inf).scatter_reduce(0, point_idx, costs, 'amin')
     pair = (costs == least[point_idx]).nonzero()[:, 0]
     none = len(costs)
-    first = pair.new_full((num_points, ), none).scatter_reduce(0, point_idx[pair], pair, 'amin')
+    first = pair.new_full((num_points,), none).scatter_reduce(0, point_idx[pair], pair, 'amin')
     first[first == none] = -1  # pairs are ordered by segment within a point
     nearest_gt = torch.full_like(first, -1)
     nearest_gt[first >= 0] = gt_idx[first[first >= 0]]
     return nearest_gt, first
 
 
-def matching_pairs(points: Points, point_idx: Tensor, segments: Tensor, num_points: int,
-                   center_radius: float) -> Tensor:
+def matching_pairs(
+    points: Points, point_idx: Tensor, segments: Tensor, num_points: int, center_radius: float
+) -> Tensor:
     """Pairs (M, ) bool that satisfy centre, regression range and "no shorter one does".
 
     Example:
@@ -205,13 +221,15 @@ def matching_pairs(points: Points, point_idx: Tensor, segments: Tensor, num_poin
     time = points.time
     start, end = segments.unbind(-1)
     center, reach = (start + end) / 2, center_radius * points.stride
-    in_center = (time > torch.maximum(start, center - reach)) \
-        & (time < torch.minimum(end, center + reach))
+    in_center = (time > torch.maximum(start, center - reach)) & (
+        time < torch.minimum(end, center + reach)
+    )
     far_end = torch.maximum(time - start, end - time)
     candidate = in_center & (far_end >= points.range_low) & (far_end <= points.range_high)
     length = torch.where(candidate, end - start, torch.inf)
-    shortest = length.new_full((num_points, ), torch.inf).scatter_reduce(
-        0, point_idx, length, 'amin')
+    shortest = length.new_full((num_points,), torch.inf).scatter_reduce(
+        0, point_idx, length, 'amin'
+    )
     return candidate & (length <= shortest[point_idx] + 1e-3)
 
 

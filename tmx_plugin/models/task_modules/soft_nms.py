@@ -9,6 +9,7 @@ Computing all factors beforehand and grouping classes by size was 2 times as fas
 
 Letters: K classes, n candidates of a class, M results.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -53,20 +54,22 @@ def one_thread() -> Iterator[None]:
 
 @one_thread()
 @torch.no_grad()
-def segment_nms(segments: Tensor,
-                scores: Tensor,
-                labels: Tensor,
-                *,
-                num_classes: int,
-                method: str = 'gaussian',
-                sigma: float = 0.5,
-                iou_threshold: float = 0.1,
-                t1: float = 0.2,
-                t2: float = 0.01,
-                min_score: float = 0.001,
-                max_seg_num: int = 100,
-                multiclass: bool = True,
-                voting_thresh: float = 0.) -> tuple[Tensor, Tensor, Tensor]:
+def segment_nms(
+    segments: Tensor,
+    scores: Tensor,
+    labels: Tensor,
+    *,
+    num_classes: int,
+    method: str = 'gaussian',
+    sigma: float = 0.5,
+    iou_threshold: float = 0.1,
+    t1: float = 0.2,
+    t2: float = 0.01,
+    min_score: float = 0.001,
+    max_seg_num: int = 100,
+    multiclass: bool = True,
+    voting_thresh: float = 0.0,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Exact greedy (soft-) NMS of one video.
 
     In each class the candidate with the highest score is kept (the earliest of equals), the
@@ -120,7 +123,7 @@ def segment_nms(segments: Tensor,
     factor = partial(_FACTORS[method], sigma=sigma, iou_threshold=iou_threshold, t1=t1, t2=t2)
     classes = labels if multiclass else torch.zeros_like(labels)
     ids = _by_class(scores, classes, num_classes if multiclass else 1)
-    left = scores[ids].masked_fill_(ids < 0, 0.)
+    left = scores[ids].masked_fill_(ids < 0, 0.0)
     if method != 'hard':
         left[:, 1:] *= left[:, 1:] >= min_score  # the first of a class passes; it is then alone
     elif min_score > 0:
@@ -152,7 +155,7 @@ def vote_segments(kept: Tensor, segments: Tensor, scores: Tensor, voting_thresh:
     starts, ends = segments.unbind(1)
     voted = []
     for rows in kept.split(max(1, CHUNK_SIZE // max(1, len(segments)))):
-        iou = _iou(rows[:, :1], rows[:, 1:], starts, ends, 0.)  # (m, n); NaN where both are empty
+        iou = _iou(rows[:, :1], rows[:, 1:], starts, ends, 0.0)  # (m, n); NaN where both are empty
         weights = scores * (iou >= voting_thresh)
         total = weights.sum(1, keepdim=True)
         voted.append(torch.where(total > 0, weights @ segments / total, rows))
@@ -169,8 +172,14 @@ def _by_class(scores: Tensor, classes: Tensor, num_classes: int) -> Tensor:
     return ids
 
 
-def _suppress(left: Tensor, ids: Tensor, segments: Tensor, factor: Callable, min_score: float,
-              max_seg_num: int) -> tuple[Tensor, Tensor]:
+def _suppress(
+    left: Tensor,
+    ids: Tensor,
+    segments: Tensor,
+    factor: Callable,
+    min_score: float,
+    max_seg_num: int,
+) -> tuple[Tensor, Tensor]:
     """Greedy suppression in each row.
 
     Args:
@@ -182,7 +191,7 @@ def _suppress(left: Tensor, ids: Tensor, segments: Tensor, factor: Callable, min
     """
     starts, ends = segments[ids].unbind(2)
     floor = left[:, :1].clamp(max=min_score).clamp_(min=torch.finfo(left.dtype).tiny)
-    found, kept, cut = left.new_empty(0), ids.new_empty(0), 0.
+    found, kept, cut = left.new_empty(0), ids.new_empty(0), 0.0
     while left.numel():
         # Leave out what can no longer be picked or not be among the best.
         left, order = left.sort(dim=1, descending=True, stable=True)
@@ -195,12 +204,13 @@ def _suppress(left: Tensor, ids: Tensor, segments: Tensor, factor: Callable, min
         found, order = torch.cat([found, best[passed]]).sort(descending=True, stable=True)
         kept = torch.cat([kept, ids.gather(1, column)[passed]])[order[:max_seg_num]]
         found = found[:max_seg_num]
-        cut = float(found[-1]) if len(found) == max_seg_num else 0.
+        cut = float(found[-1]) if len(found) == max_seg_num else 0.0
     return found, kept
 
 
-def _pick(left: Tensor, starts: Tensor, ends: Tensor, factor: Callable, steps: int
-          ) -> tuple[Tensor, Tensor]:
+def _pick(
+    left: Tensor, starts: Tensor, ends: Tensor, factor: Callable, steps: int
+) -> tuple[Tensor, Tensor]:
     """Take the best of each row ``steps`` times; lowers ``left`` (K, n) in place.
 
     Returns:
@@ -212,14 +222,14 @@ def _pick(left: Tensor, starts: Tensor, ends: Tensor, factor: Callable, steps: i
         value, index = left.max(1, keepdim=True)
         start, end = starts.gather(1, index), ends.gather(1, index)
         left *= factor(_iou(start, end, starts, ends, LENGTH_EPS), end - start)
-        left.scatter_(1, index, 0.)  # a pick takes itself out
-        best[:, step:step + 1], column[:, step:step + 1] = value, index
+        left.scatter_(1, index, 0.0)  # a pick takes itself out
+        best[:, step : step + 1], column[:, step : step + 1] = value, index
     return best, column
 
 
 def _iou(starts_a: Tensor, ends_a: Tensor, starts_b: Tensor, ends_b: Tensor, eps: float) -> Tensor:
     """IoU of segments that broadcast against each other; ``eps`` is added to the lengths."""
-    inter = torch.minimum(ends_a, ends_b).sub_(torch.maximum(starts_a, starts_b)).clamp_(min=0.)
+    inter = torch.minimum(ends_a, ends_b).sub_(torch.maximum(starts_a, starts_b)).clamp_(min=0.0)
     union = ((ends_a - starts_a) + eps) + ((ends_b - starts_b) + eps)
     return inter.div_(union.sub_(inter))
 
@@ -228,13 +238,14 @@ def _gaussian(iou: Tensor, kept_length: Tensor, *, sigma: float, **_: float) -> 
     return iou.square_().div_(-sigma).exp_()
 
 
-def _improved_gaussian(iou: Tensor, kept_length: Tensor, *, sigma: float, t1: float, t2: float,
-                       **_: float) -> Tensor:
-    return torch.where(iou >= t1 + t2 * kept_length, (iou * iou).div_(-sigma).exp_(), 1.)
+def _improved_gaussian(
+    iou: Tensor, kept_length: Tensor, *, sigma: float, t1: float, t2: float, **_: float
+) -> Tensor:
+    return torch.where(iou >= t1 + t2 * kept_length, (iou * iou).div_(-sigma).exp_(), 1.0)
 
 
 def _linear(iou: Tensor, kept_length: Tensor, *, iou_threshold: float, **_: float) -> Tensor:
-    return torch.where(iou >= iou_threshold, 1. - iou, 1.)
+    return torch.where(iou >= iou_threshold, 1.0 - iou, 1.0)
 
 
 def _hard(iou: Tensor, kept_length: Tensor, *, iou_threshold: float, **_: float) -> Tensor:
@@ -242,5 +253,9 @@ def _hard(iou: Tensor, kept_length: Tensor, *, iou_threshold: float, **_: float)
 
 
 _FACTORS: dict[str, Callable[..., Tensor]] = dict(
-    gaussian=_gaussian, linear=_linear, soft_hard=_hard, improved_gaussian=_improved_gaussian,
-    hard=_hard)
+    gaussian=_gaussian,
+    linear=_linear,
+    soft_hard=_hard,
+    improved_gaussian=_improved_gaussian,
+    hard=_hard,
+)

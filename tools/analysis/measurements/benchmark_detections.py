@@ -3,6 +3,7 @@
 
 Letters: T grid length, N points over all levels, K classes, G segments of one video.
 """
+
 import statistics
 import time
 from typing import Optional
@@ -14,18 +15,19 @@ from measurements.benchmark_model import LENGTH, build_model, points_of_levels, 
 from tmx_plugin.evaluation.functional import SegmentTable, average_precision
 from tmx_plugin.models.task_modules.postprocess import PostProcessCfg, postprocess_video
 
-TIME = dict(feature_stride=4, offset_frames=8, fps=30., duration=320.)
-BACKGROUND = -7.  # logit of points outside of segments
+TIME = dict(feature_stride=4, offset_frames=8, fps=30.0, duration=320.0)
+BACKGROUND = -7.0  # logit of points outside of segments
 
 
 def skewed_labels(num: int, classes, generator: torch.Generator) -> torch.Tensor:
     """Labels (num, ) of which the n-th class is n times as rare as the first."""
-    order = 1 / torch.arange(1., len(classes) + 1)
+    order = 1 / torch.arange(1.0, len(classes) + 1)
     return classes[torch.multinomial(order, num, replacement=True, generator=generator)]
 
 
-def random_predictions(model, num_gts: int, num_present: int, shortest: float,
-                       length: int = LENGTH):
+def random_predictions(
+    model, num_gts: int, num_present: int, shortest: float, length: int = LENGTH
+):
     """Logits (N, K) and decoded segments (N, 2) of a video with ``num_gts`` actions.
 
     They are of ``num_present`` classes, and of 1 to 64 times the ``shortest`` length.
@@ -37,11 +39,11 @@ def random_predictions(model, num_gts: int, num_present: int, shortest: float,
     generator = torch.Generator().manual_seed(0)
     levels = points_of_levels(model, length)
     times = torch.cat(levels)
-    strides = torch.cat([torch.full_like(level, 2.**i) for i, level in enumerate(levels)])
+    strides = torch.cat([torch.full_like(level, 2.0**i) for i, level in enumerate(levels)])
     num_points, num_classes = len(times), model.head.num_classes
     logits = BACKGROUND + 1.5 * torch.randn(num_points, num_classes, generator=generator)
     reach = strides[:, None] * 4 * torch.rand(num_points, 2, generator=generator)
-    segments = times[:, None] + torch.tensor([-1., 1.]) * reach
+    segments = times[:, None] + torch.tensor([-1.0, 1.0]) * reach
     actions = random_segments(num_gts, length, generator, shortest)
     present = torch.randperm(num_classes, generator=generator)[:num_present]
     for action, label in zip(actions, skewed_labels(num_gts, present, generator)):
@@ -50,16 +52,23 @@ def random_predictions(model, num_gts: int, num_present: int, shortest: float,
         fit = -(torch.maximum(times - start, end - times) / (3 * strides)).log2().abs()
         off_centre = (times - (start + end) / 2).abs() / (end - start)
         noise = torch.randn(num_points, generator=generator)
-        raised = BACKGROUND + 8 + fit - 4 * off_centre + .7 * noise
+        raised = BACKGROUND + 8 + fit - 4 * off_centre + 0.7 * noise
         logits[inside, label] = torch.maximum(logits[inside, label], raised[inside])
         shown = inside & (fit > -1.5)
-        errors = torch.randn(num_points, 2, generator=generator) * .1 * (end - start)
+        errors = torch.randn(num_points, 2, generator=generator) * 0.1 * (end - start)
         segments[shown] = (action + errors)[shown]
     return logits, segments
 
 
-def post_processing(config: str, num_gts: int, num_present: int, shortest: float, runs: int,
-                    length: int = LENGTH, cfg_options: Optional[dict] = None) -> dict:
+def post_processing(
+    config: str,
+    num_gts: int,
+    num_present: int,
+    shortest: float,
+    runs: int,
+    length: int = LENGTH,
+    cfg_options: Optional[dict] = None,
+) -> dict:
     """From the logits of one video to detections in seconds, with the settings of a config.
 
     Returns:
@@ -100,25 +109,31 @@ def random_tables(num_videos: int, num_gts: int, num_classes: int, per_video: in
     rng = np.random.default_rng(0)
     videos = rng.integers(num_videos, size=num_gts)
     segments = random_segments(num_gts, LENGTH, generator).double().numpy() / 8
-    labels = skewed_labels(num_gts, torch.randperm(num_classes, generator=generator),
-                           generator).numpy()
+    labels = skewed_labels(
+        num_gts, torch.randperm(num_classes, generator=generator), generator
+    ).numpy()
     gt = SegmentTable(videos, segments, labels)
 
     num = num_videos * per_video
     source = rng.integers(num_gts, size=num)
-    error = rng.exponential(.3, num)
+    error = rng.exponential(0.3, num)
     lengths = np.diff(segments[source])
     found = segments[source] + rng.normal(size=(num, 2)) * error[:, None] * lengths
     found.sort(axis=1)
-    stray = rng.random(num) < .5
-    scores = rng.beta(1, 3, num) * np.where(stray, .3, np.exp(-error))
-    det = SegmentTable(np.where(stray, rng.integers(num_videos, size=num), videos[source]),
-                       found, labels[source], scores)
+    stray = rng.random(num) < 0.5
+    scores = rng.beta(1, 3, num) * np.where(stray, 0.3, np.exp(-error))
+    det = SegmentTable(
+        np.where(stray, rng.integers(num_videos, size=num), videos[source]),
+        found,
+        labels[source],
+        scores,
+    )
     return gt, det
 
 
-def mean_average_precision(num_videos: int, num_gts: int, num_classes: int, per_video: int, tious,
-                           runs: int) -> dict:
+def mean_average_precision(
+    num_videos: int, num_gts: int, num_classes: int, per_video: int, tious, runs: int
+) -> dict:
     """AP of every class at every tIoU, from arrays.
 
     Returns:
@@ -130,5 +145,6 @@ def mean_average_precision(num_videos: int, num_gts: int, num_classes: int, per_
         start = time.perf_counter()
         _, precision = average_precision(gt, det, tious)
         seconds.append(time.perf_counter() - start)
-    return dict(seconds=statistics.median(seconds), detections=len(det),
-                mAP=float(precision.mean()))
+    return dict(
+        seconds=statistics.median(seconds), detections=len(det), mAP=float(precision.mean())
+    )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Time, kernel launches, synchronisations and memory of training and inference on a GPU."""
+
 import statistics
 import warnings
 from collections.abc import Callable
@@ -56,16 +57,23 @@ def measure(function: Callable, runs: int, warm_up: int = 5) -> dict:
         end.synchronize()
         times.append(start.elapsed_time(end) / 1000)
     peak = torch.cuda.max_memory_allocated()
-    return dict(seconds=statistics.median(times), launches=_launches(function),
-                synchronisations=_synchronisations(function), peak=peak)
+    return dict(
+        seconds=statistics.median(times),
+        launches=_launches(function),
+        synchronisations=_synchronisations(function),
+        peak=peak,
+    )
 
 
 def _launches(function: Callable) -> int:
     with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as record:
         function()
         torch.cuda.synchronize()
-    return sum(event.count for event in record.key_averages()
-               if event.key.startswith(('cudaLaunchKernel', 'cuLaunchKernel')))
+    return sum(
+        event.count
+        for event in record.key_averages()
+        if event.key.startswith(('cudaLaunchKernel', 'cuLaunchKernel'))
+    )
 
 
 def _synchronisations(function: Callable) -> int:

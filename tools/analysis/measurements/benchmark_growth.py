@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How time and memory grow with segments, classes and length."""
+
 import time
 
 from measurements.benchmark_detections import post_processing
@@ -7,8 +8,14 @@ from measurements.benchmark_model import build_model, peak_memory, random_batch
 from tmx_plugin.utils.memory import keep_freed_memory
 
 
-def growth(config: str, num_gts: int, num_classes: int, length: int, runs: int,
-           cfg_options: dict | None = None) -> dict:
+def growth(
+    config: str,
+    num_gts: int,
+    num_classes: int,
+    length: int,
+    runs: int,
+    cfg_options: dict | None = None,
+) -> dict:
     """A training step of two videos, and the post-processing of one.
 
     Args:
@@ -35,5 +42,5 @@ def growth(config: str, num_gts: int, num_classes: int, length: int, runs: int,
         (losses['loss_cls'] + losses['loss_reg']).backward()
         seconds.append(time.process_time() - start)
     peak = peak_memory()
-    post = post_processing(config, num_gts, min(num_classes, 60), 1., runs, length, options)
+    post = post_processing(config, num_gts, min(num_classes, 60), 1.0, runs, length, options)
     return dict(step_seconds=min(seconds[1:]), peak=peak, post_seconds=post['seconds'])

@@ -3,6 +3,7 @@
 
 Letters: T grid length, N points over all levels, G segments of one video, B videos of a batch.
 """
+
 import resource
 import statistics
 import sys
@@ -42,10 +43,11 @@ def peak_memory() -> int:
     return peak if sys.platform == 'darwin' else peak * 1024
 
 
-def random_segments(num: int, length: int, generator: torch.Generator, shortest: float = 4.
-                    ) -> Tensor:
+def random_segments(
+    num: int, length: int, generator: torch.Generator, shortest: float = 4.0
+) -> Tensor:
     """Segments (G, 2) of 1 to 64 times the shortest length, each scale as frequent, anywhere."""
-    lengths = shortest * 64**torch.rand(num, generator=generator)
+    lengths = shortest * 64 ** torch.rand(num, generator=generator)
     starts = torch.rand(num, generator=generator) * (length - lengths).clamp(min=0)
     return torch.stack([starts, starts + lengths], 1)
 
@@ -56,15 +58,17 @@ def random_batch(model: nn.Module, num_gts: int, length: int):
     inputs = torch.randn(BATCH, length, model.neck.in_channels, generator=generator)
     samples = []
     for _ in range(BATCH):
-        labels = torch.randint(model.head.num_classes, (num_gts, ), generator=generator)
+        labels = torch.randint(model.head.num_classes, (num_gts,), generator=generator)
         samples.append(ActionDataSample())
         samples[-1].gt_instances = InstanceData(
-            segments=random_segments(num_gts, length, generator), labels=labels)
+            segments=random_segments(num_gts, length, generator), labels=labels
+        )
     return inputs.transpose(1, 2), samples
 
 
-def training_step(config: str, num_gts: int, runs: int, length: int = LENGTH,
-                  cfg_options: Optional[dict] = None) -> dict:
+def training_step(
+    config: str, num_gts: int, runs: int, length: int = LENGTH, cfg_options: Optional[dict] = None
+) -> dict:
     """Training steps of two videos, and in turns with them the bare convolutions.
 
     Bare are calls of :func:`torch.nn.functional.conv1d` of the same sizes, forward and backward to
@@ -111,9 +115,14 @@ def training_step(config: str, num_gts: int, runs: int, length: int = LENGTH,
                 if function is step:
                     assignment.append(sum(in_assign) / times[name][-1])
     best = {f'{name}seconds': min(values) for name, values in times.items()}
-    return dict(best, ratio=best['seconds'] / best['bare_seconds'],
-                iteration_ratio=best['iteration_seconds'] / best['bare_seconds'],
-                assignment=statistics.median(assignment), peak=peak, num_pos=num_pos)
+    return dict(
+        best,
+        ratio=best['seconds'] / best['bare_seconds'],
+        iteration_ratio=best['iteration_seconds'] / best['bare_seconds'],
+        assignment=statistics.median(assignment),
+        peak=peak,
+        num_pos=num_pos,
+    )
 
 
 def iteration(model: nn.Module, config: str, inputs: Tensor, samples: list):
@@ -146,8 +155,9 @@ def bare_step(model: nn.Module, length: int):
     return run
 
 
-def inference_forward(config: str, runs: int, length: int = LENGTH,
-                      cfg_options: Optional[dict] = None) -> dict:
+def inference_forward(
+    config: str, runs: int, length: int = LENGTH, cfg_options: Optional[dict] = None
+) -> dict:
     """The forward pass of one video, and in turns with it the bare convolutions.
 
     Returns:
@@ -170,16 +180,25 @@ def inference_forward(config: str, runs: int, length: int = LENGTH,
                 bare_seconds.append(middle - start)
                 seconds.append(time.perf_counter() - middle)
     ours, bare = min(seconds), min(bare_seconds)
-    return dict(seconds=ours, bare_seconds=bare, ratio=ours / bare, multiply_adds=multiply_adds,
-                rate=multiply_adds / ours, bare_rate=multiply_adds / bare)
+    return dict(
+        seconds=ours,
+        bare_seconds=bare,
+        ratio=ours / bare,
+        multiply_adds=multiply_adds,
+        rate=multiply_adds / ours,
+        bare_rate=multiply_adds / bare,
+    )
 
 
 def conv_calls(model: nn.Module, length: int, batch: int = 1) -> list:
     """The convolutions of a model, each with a random input (B, C, T or N) of its size."""
     num_points = sum(len(level) for level in points_of_levels(model, length))
-    return [(conv, torch.randn(batch, conv.in_channels, size))
-            for part, size in ((model.neck, length), (model.head, num_points))
-            for conv in part.modules() if isinstance(conv, nn.Conv1d)]
+    return [
+        (conv, torch.randn(batch, conv.in_channels, size))
+        for part, size in ((model.neck, length), (model.head, num_points))
+        for conv in part.modules()
+        if isinstance(conv, nn.Conv1d)
+    ]
 
 
 def points_of_levels(model: nn.Module, length: int) -> list:

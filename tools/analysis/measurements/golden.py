@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of reference numbers, and the model of a config that they were measured on."""
+
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,23 +41,29 @@ class GoldenModel:
 
     def state(self, prefix: str) -> dict:
         """The tensors whose names start with ``prefix``, without it and model wrappers'."""
-        return {name[len(prefix):].removeprefix('module.'): torch.from_numpy(value)
-                for name, value in self.arrays.items() if name.startswith(prefix)}
+        return {
+            name[len(prefix) :].removeprefix('module.'): torch.from_numpy(value)
+            for name, value in self.arrays.items()
+            if name.startswith(prefix)
+        }
 
     def config(self, config_dir) -> Config:
         """The project's config, as narrow as the measured model and without input dropout."""
-        config = Config.fromfile(str(Path(config_dir) / 'temporalmaxer'
-                                     / f'{self.info["config"]}.py'))
+        config = Config.fromfile(
+            str(Path(config_dir) / 'temporalmaxer' / f'{self.info["config"]}.py')
+        )
         width = self.info['width']
-        config.merge_from_dict({
-            'model.data_preprocessor.pad_to': self.arrays['in/masks'].shape[1],
-            'model.neck.in_channels': self.info['in_channels'],
-            'model.neck.out_channels': width,
-            'model.neck.input_dropout': 0.,
-            'model.head.in_channels': width,
-            'model.head.feat_channels': width,
-            'model.head.num_classes': self.info['num_classes'],
-        })
+        config.merge_from_dict(
+            {
+                'model.data_preprocessor.pad_to': self.arrays['in/masks'].shape[1],
+                'model.neck.in_channels': self.info['in_channels'],
+                'model.neck.out_channels': width,
+                'model.neck.input_dropout': 0.0,
+                'model.head.in_channels': width,
+                'model.head.feat_channels': width,
+                'model.head.num_classes': self.info['num_classes'],
+            }
+        )
         return config
 
     def build(self, config_dir) -> nn.Module:
@@ -70,7 +77,7 @@ class GoldenModel:
     def converted(self, prefix: str, model: nn.Module) -> dict:
         """A stored state dict (or its gradients, without the buffer) under our names."""
         state = self.state(prefix)
-        state.setdefault('rpn_head.loss_normalizer', torch.tensor(0.))
+        state.setdefault('rpn_head.loss_normalizer', torch.tensor(0.0))
         return to_plugin_checkpoint(dict(state_dict=state), model)['state_dict']
 
     def batch(self) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Differences between our detections and the reference's: decoding, NMS, seconds, mAP."""
+
 import gzip
 import json
 
@@ -21,8 +22,16 @@ from tmx_plugin.structures.video_time import VideoTime
 #: The reference numbers the variants of soft-NMS.
 _METHODS = ('soft_hard', 'linear', 'gaussian', 'improved_gaussian')
 #: What the reference's function uses where a case does not say otherwise.
-_NMS_DEFAULTS = dict(use_soft_nms=True, iou_threshold=0.1, sigma=0.5, min_score=0.001,
-                     max_seg_num=100, multiclass=True, method=2, voting_thresh=0.)
+_NMS_DEFAULTS = dict(
+    use_soft_nms=True,
+    iou_threshold=0.1,
+    sigma=0.5,
+    min_score=0.001,
+    max_seg_num=100,
+    multiclass=True,
+    method=2,
+    voting_thresh=0.0,
+)
 
 
 def detection_differences(golden: GoldenModel, model: nn.Module) -> list:
@@ -31,7 +40,7 @@ def detection_differences(golden: GoldenModel, model: nn.Module) -> list:
     errors: dict = {}
 
     def note(quantity: str, value: float, limit: float) -> None:
-        old = errors.get(quantity, (0., limit))[0]
+        old = errors.get(quantity, (0.0, limit))[0]
         errors[quantity] = (max(old, value), limit)
 
     feats, masks = golden.batch()
@@ -49,20 +58,30 @@ def _compare_points(golden, case, model, feats, masks, note) -> None:
     points = model.head.points([level.shape[1] for level in levels[2]])
     segments = decode_segments(offsets, points)
     for i, mask in enumerate(valid):
-        note('decoded segments (grid)',
-             _max_abs(segments[i, mask], golden.tensor(f'{case}/proposals_{i}')), 1e-4)
-        note('scores of all points',
-             _max_abs(logits[i, mask].sigmoid(), golden.tensor(f'{case}/scores_{i}')), 2e-5)
+        note(
+            'decoded segments (grid)',
+            _max_abs(segments[i, mask], golden.tensor(f'{case}/proposals_{i}')),
+            1e-4,
+        )
+        note(
+            'scores of all points',
+            _max_abs(logits[i, mask].sigmoid(), golden.tensor(f'{case}/scores_{i}')),
+            2e-5,
+        )
 
 
 def _compare_stages(golden, case, cfg: PostProcessCfg, note) -> None:
     """Selection, suppression, seconds and rounding, each on the stored input."""
+
     def stored(stage: str, kind: str) -> Tensor:
         return golden.tensor(f'{case}/{stage}_{kind}')
 
     chosen = select_candidates(
-        golden.tensor(f'{case}/scores_0'), golden.tensor(f'{case}/proposals_0'),
-        pre_nms_thresh=cfg.pre_nms_thresh, pre_nms_topk=cfg.pre_nms_topk)
+        golden.tensor(f'{case}/scores_0'),
+        golden.tensor(f'{case}/proposals_0'),
+        pre_nms_thresh=cfg.pre_nms_thresh,
+        pre_nms_topk=cfg.pre_nms_topk,
+    )
     before = [stored('prenms', kind) for kind in ('segments', 'scores', 'labels')]
     note('candidates before NMS', _detections_error(chosen, before), 0)
     kept = segment_nms(*before, num_classes=golden.info['num_classes'], **cfg.nms_kwargs())
@@ -83,15 +102,21 @@ def nms_differences(path) -> list:
     errors: dict = {}
     with np.load(path, allow_pickle=False) as file:
         for case in json.loads(file['cases_json'].tobytes().decode()):
-            arrays = {name: torch.from_numpy(file[f'{case["i"]}/{name}']) for name in
-                      ('segs', 'scores', 'labels', 'out_segs', 'out_scores', 'out_labels')}
+            arrays = {
+                name: torch.from_numpy(file[f'{case["i"]}/{name}'])
+                for name in ('segs', 'scores', 'labels', 'out_segs', 'out_scores', 'out_labels')
+            }
             method, kwargs = _nms_arguments(case['kwargs'])
             found = segment_nms(
-                arrays['segs'].float(), arrays['scores'].float(), arrays['labels'].long(),
-                num_classes=case['C'], **kwargs)
+                arrays['segs'].float(),
+                arrays['scores'].float(),
+                arrays['labels'].long(),
+                num_classes=case['C'],
+                **kwargs,
+            )
             expected = [arrays['out_segs'], arrays['out_scores'], arrays['out_labels']]
             error = _detections_error(found, expected, voted=kwargs['voting_thresh'] > 0)
-            errors[method] = max(errors.get(method, 0.), error)
+            errors[method] = max(errors.get(method, 0.0), error)
     return [Difference(f'NMS: {method}', error, 1e-5) for method, error in errors.items()]
 
 
@@ -103,7 +128,7 @@ def _nms_arguments(kwargs: dict) -> tuple:
         method = 'hard'
     if kwargs['multiclass']:
         name = method
-        kwargs['voting_thresh'] = 0.  # it has no effect there
+        kwargs['voting_thresh'] = 0.0  # it has no effect there
     else:
         name = f'{method}, class-agnostic' + (' with voting' if kwargs['voting_thresh'] else '')
     return name, dict(kwargs, method=method)
@@ -111,12 +136,13 @@ def _nms_arguments(kwargs: dict) -> tuple:
 
 def map_differences(path) -> list:
     """AP per class, mAP and recall on the cases of ``map_*.json.gz``."""
-    ap_error = mean_error = recall_error = 0.
+    ap_error = mean_error = recall_error = 0.0
     with gzip.open(path, 'rt', encoding='utf-8') as file:
         cases = json.load(file)['cases']
     for case in cases:
         gt, det, classes = tables_from_activitynet(
-            case['ground_truth'], case['predictions'], case['subset'])
+            case['ground_truth'], case['predictions'], case['subset']
+        )
         tious, expected = case['tious'], case['metric_dict']
         _, ap = average_precision(gt, det, tious)
         for name, values in case.get('ap', {}).items():
@@ -127,12 +153,15 @@ def map_differences(path) -> list:
             recall = topk_recall(gt, det, tious, case['top_k'])[1].mean(0)  # (tIoU, k)
             for i, tiou in enumerate(tious):
                 for j, k in enumerate(case['top_k']):
-                    recall_error = max(recall_error, abs(
-                        recall[i, j] - expected[f'recall@{tiou}@{k}']))
+                    recall_error = max(
+                        recall_error, abs(recall[i, j] - expected[f'recall@{tiou}@{k}'])
+                    )
         mean_error = max(mean_error, *(abs(found[name] - expected[name]) for name in found))
-    return [Difference('mAP: average precision of each class', float(ap_error), 1e-9),
-            Difference('mAP: mean at each tIoU, and average', float(mean_error), 1e-9),
-            Difference('mAP: recall at top-kx', float(recall_error), 1e-9)]
+    return [
+        Difference('mAP: average precision of each class', float(ap_error), 1e-9),
+        Difference('mAP: mean at each tIoU, and average', float(mean_error), 1e-9),
+        Difference('mAP: recall at top-kx', float(recall_error), 1e-9),
+    ]
 
 
 def _detections_error(found, expected, voted: bool = False) -> float:
@@ -159,4 +188,4 @@ def _detections_error(found, expected, voted: bool = False) -> float:
 def _max_abs(value: Tensor, expected: Tensor) -> float:
     if value.shape != expected.shape:
         return float('inf')
-    return (value - expected).abs().max().item() if value.numel() else 0.
+    return (value - expected).abs().max().item() if value.numel() else 0.0
