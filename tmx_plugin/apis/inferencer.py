@@ -2,7 +2,6 @@
 """Videos or features in, segments and files of them out."""
 
 import difflib
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -10,26 +9,25 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 import torch
+from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 
-from ..datasets.annotations import resolve_classes
 from ..datasets.feature_io import FEATURE_SUFFIXES
-from ..datasets.released_classes import released_classes
 from ..engine.launch import find_config
 from ..errors import ConfigError, DataError, NotFiniteError
-from ..exporters import add_existing, export, to_detections
+from ..exporters import add_existing, export
 from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.devices import resolve_device
 from ..utils.files import file_name
 from ..utils.package_files import CONFIG_ROOT
-from ..visualization import draw_timeline, figure_to_image, save_figure
+from ..visualization import figure_to_image, save_figure
 from ..visualization.thresholds import read_thresholds
 from .init import init_localizer
 from .onnx_localizer import OnnxLocalizer
-from .preview import write_preview
+from .samples import draw_sample, named_actions, preview_sample
 from .video_inputs import VideoInputs
 
 
@@ -136,14 +134,12 @@ class TALInferencer(BaseInferencer):
     def _find_classes(self, classes) -> tuple:
         count = self.cfg.model.head.num_classes
         dataset = self.pipeline.dataset
-        class_file = dataset.class_file
-        classes, _ = resolve_classes(
-            classes or self.model.dataset_meta.get('classes') or dataset.metainfo.get('classes'),
-            class_file if class_file and os.path.isfile(class_file) else None,
+        classes = tuple(
+            classes
+            or self.model.dataset_meta.get('classes')
+            or DATASETS.get(dataset['type']).config_classes(dataset, count)
+            or (f'class {i}' for i in range(count))
         )
-        if not classes and dataset.released_classes:
-            classes = released_classes(dataset.released_classes, count)
-        classes = tuple(classes or (f'class {i}' for i in range(count)))
         if len(classes) != count:
             raise ConfigError(
                 f'the model knows {count} classes, but {len(classes)} names are given'
@@ -270,43 +266,14 @@ class TALInferencer(BaseInferencer):
             stem = Path(vis_out_dir, file_name(sample.video_id))
             with self._noting_failure(sample.video_id, 'not drawn'):
                 if timeline:
-                    figure = self._draw_timeline(sample, vis_score_thr)
+                    figure = draw_sample(sample, self.classes, vis_score_thr)
                     images.append(figure_to_image(figure))
                     if vis_out_dir:
                         save_figure(figure, stem.with_name(f'{stem.name}.png'))
                 if clip:
-                    self._write_clip(
-                        sample, stem.with_name(f'{stem.name}.preview.mp4'), vis_score_thr
-                    )
+                    path = stem.with_name(f'{stem.name}.preview.mp4')
+                    preview_sample(sample, self.classes, path, vis_score_thr)
         return images
-
-    def _draw_timeline(self, sample, score_thr: float):
-        found = [
-            sample.pred_instances[key].cpu().numpy() for key in ('segments', 'scores', 'labels')
-        ]
-        return draw_timeline(
-            None,
-            None,
-            *found,
-            duration=sample.duration,
-            classes=self.classes,
-            title=sample.video_id,
-            score_thr=score_thr,
-        )
-
-    def _write_clip(self, sample, path: Path, score_thr: float) -> None:
-        if Path(sample.source).suffix.lower() not in VIDEO_SUFFIXES:
-            raise DataError(
-                f'{sample.source}: a preview can be written of videos only, not of their features'
-            )
-        shown = [action for action in self._actions(sample) if action['score'] >= score_thr]
-        write_preview(sample.source, shown, path)
-
-    def _actions(self, sample) -> list:
-        found = sample.pred_instances
-        return to_detections(
-            found.segments.cpu(), found.scores.cpu(), found.labels.cpu(), self.classes
-        )
 
     def postprocess(
         self,
@@ -345,7 +312,7 @@ class TALInferencer(BaseInferencer):
                 video=sample.video_id,
                 source=sample.source,
                 duration=sample.duration,
-                actions=self._actions(sample),
+                actions=named_actions(sample, self.classes),
             )
             for sample in preds
         ]

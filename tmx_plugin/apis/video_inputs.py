@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from mmaction.registry import DATASETS
 from mmengine.config import Config
+from mmengine.dataset import Compose
 
 from ..datasets.feature_io import read_features
+from ..datasets.feature_spec import FeatureSpec
+from ..datasets.feature_values import ValueCheck
 from ..datasets.inspection import unwrap
 from ..datasets.side_file import check_side_files
+from ..datasets.tal_dataset import build_transforms
 from ..errors import ConfigError, DataError, MissingFileError
 from ..features.extractor import FeatureExtractor
 from ..features.flow import open_flow
@@ -38,19 +41,16 @@ class VideoInputs:
     def __init__(self, cfg: Config, fps: Optional[float] = None, device: str = 'cpu') -> None:
         if fps is not None and not fps > 0:
             raise ConfigError(f'fps must be positive, but is {fps}')
-        settings = next(unwrap(cfg.test_dataloader.dataset))
-        # Nothing is read: the data set says how it would.
-        self.dataset = DATASETS.build(
-            dict(
-                settings,
-                lazy_init=True,
-                pipeline=settings.get('pipeline')
-                or [dict(type='LoadFeatures'), dict(type='PackTALInputs')],
-            )
-        )
+        self.dataset = next(unwrap(cfg.test_dataloader.dataset))  # its config: nothing is built
+        self.spec = FeatureSpec.from_config(self.dataset)
+        steps = self.dataset.get('pipeline') or [
+            dict(type='LoadFeatures'),
+            dict(type='PackTALInputs'),
+        ]
+        self.pipeline = Compose(build_transforms(steps))
         self.cfg = cfg
         self.device = device
-        self.fps = fps or self.dataset.fps
+        self.fps = fps or self.spec.fps
         self.recipe = FeatureRecipe.from_config(cfg)
         self.extractor = None
 
@@ -124,8 +124,7 @@ class VideoInputs:
 
     def _check_recipe(self, side: dict, where) -> None:
         if self.recipe is not None:
-            channels = self.dataset.channels
-            self.recipe.check(side, where, first_channels=bool(channels) and channels[0] == 0)
+            self.recipe.check(side, where, first_channels=self.spec.from_first_channel)
 
     def use_backbone(self, backbone: ClipBackbone) -> None:
         """Take videos, through the backbone that is part of the model.
@@ -147,8 +146,7 @@ class VideoInputs:
 
     def _clips(self) -> dict:
         return dict(
-            clip_len=round(2 * self.dataset.offset_frames),
-            stride=round(self.dataset.feature_stride),
+            clip_len=round(2 * self.spec.offset_frames), stride=round(self.spec.feature_stride)
         )
 
     def __call__(self, source: tuple) -> dict:
@@ -173,9 +171,12 @@ class VideoInputs:
             if path.suffix.lower() in VIDEO_SUFFIXES
             else self._from_features(name, path)
         )
-        data = self.dataset.run_pipeline(
-            dict(video_id=name, feature_paths=[str(path)], fps=fps, duration=duration),
-            {str(path): features},
+        data = self.pipeline(
+            self.spec.pipeline_input(
+                dict(video_id=name, feature_paths=[str(path)], fps=fps, duration=duration),
+                {str(path): features},
+                ValueCheck(self.spec.features),
+            )
         )
         expected, found = self.cfg.model.neck.in_channels, data['inputs'].shape[1]
         if found != expected:
@@ -212,12 +213,12 @@ class VideoInputs:
         if side:
             check_side_files(
                 dict(video_id=name, feature_paths=[str(path)], fps=self.fps or fps),
-                feature_stride=self.dataset.feature_stride,
-                offset_frames=self.dataset.offset_frames,
+                feature_stride=self.spec.feature_stride,
+                offset_frames=self.spec.offset_frames,
             )
-        features = read_features(path, self.dataset.layout, name)
+        features = read_features(path, self.spec.layout, name)
         # Without a side file the video is taken to end with the last clip.
-        clips_end = VideoTime(self.dataset.feature_stride, self.dataset.offset_frames, fps).extent(
+        clips_end = VideoTime(self.spec.feature_stride, self.spec.offset_frames, fps).extent(
             len(features)
         )
         return features, fps, side.get('duration', clips_end)

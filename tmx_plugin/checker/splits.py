@@ -139,9 +139,9 @@ def check_split(
     if model.num_classes is not None and not found.has('classes'):
         report.findings += class_count_findings(found.classes, model.num_classes)
     if not found.has('width'):
-        report.findings += width_findings(found.facts, model.in_channels, dataset.channels)
+        report.findings += width_findings(found.facts, model.in_channels, dataset.spec.channels)
     facts, there = found.facts, found.readable
-    report.findings += offset_findings(there, facts.lengths, dataset.sample_stride)
+    report.findings += offset_findings(there, facts.lengths, dataset.spec.sample_stride)
     if split == 'train':
         _advise(report, dataset, dataset_cfg.get('pipeline') or (), model, there if values else ())
     _check_segments(report, model)
@@ -155,7 +155,7 @@ def _advise(report, dataset, pipeline, model, readable) -> None:
     report.findings += window_findings(report.facts.lengths, window, model.group_norm)
     if 'StandardizeFeatures' not in steps and len(set(report.facts.widths.values())) == 1:
         with suppress(DataError):  # features that cannot be read have findings of their own
-            std = sampled_scales(list(readable), dataset.layout, dataset.channels)
+            std = sampled_scales(list(readable), dataset.spec.layout, dataset.spec.channels)
             report.findings += [] if std is None else scale_findings(std)
 
 

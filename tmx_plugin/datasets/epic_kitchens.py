@@ -8,6 +8,8 @@ from mmaction.registry import DATASETS
 from ..errors import ConfigError
 from .tal_dataset import TALDataset
 
+_CLASS_FILE = 'annotations/{}_classes.txt'
+
 
 @DATASETS.register_module()
 class EpicKitchens100Dataset(TALDataset):
@@ -57,10 +59,9 @@ class EpicKitchens100Dataset(TALDataset):
     ) -> None:
         if target not in ('verb', 'noun'):
             raise ConfigError(f"target must be 'verb' or 'noun', not {target!r}")
-        self.released_classes = f'epic_{target}'
         super().__init__(
             ann_file=ann_file or f'annotations/epic_{target}.json',
-            class_file=class_file or f'annotations/{target}_classes.txt',
+            class_file=class_file or _CLASS_FILE.format(target),
             fps=fps,
             feature_stride=feature_stride,
             offset_frames=offset_frames,
@@ -68,3 +69,9 @@ class EpicKitchens100Dataset(TALDataset):
             filter_gt=filter_gt,
             **kwargs,
         )
+
+    @classmethod
+    def class_sources(cls, settings: dict) -> tuple:
+        """Those of the target."""
+        target = settings['target']
+        return settings.get('class_file') or _CLASS_FILE.format(target), f'epic_{target}'

@@ -18,6 +18,7 @@ from .checks.findings import Finding
 from .checks.geometry import length_findings, stream_findings
 from .checks.segments import class_findings, segment_findings
 from .feature_io import FEATURE_SUFFIXES
+from .feature_spec import FeatureSpec
 from .side_file import side_file_conflicts
 
 
@@ -92,7 +93,7 @@ def inspect(dataset, *, values: bool = False, progress=iter) -> Inspection:
                 'after the block list and missing features',
             )
         return found
-    _check_features(dataset, found, values, progress)
+    _check_features(dataset.spec, found, values, progress)
     found.findings += segment_findings(found.data_list)
     found.findings += class_findings(
         found.data_list, found.classes, 'test' if dataset.test_mode else 'train'
@@ -215,30 +216,30 @@ def name_hint(absent: dict) -> str:
     return ''
 
 
-def _check_features(dataset, found: Inspection, values: bool, progress) -> None:
+def _check_features(spec: FeatureSpec, found: Inspection, values: bool, progress) -> None:
     conflicts = []
     for info in found.readable:
         with found.noting('side files'):
             conflicts += side_file_conflicts(
-                info, feature_stride=dataset.feature_stride, offset_frames=dataset.offset_frames
+                info, feature_stride=spec.feature_stride, offset_frames=spec.offset_frames
             )
     if conflicts:
         more = f' (and {len(conflicts) - 1} more of this kind)' if len(conflicts) > 1 else ''
         found.add('error', 'side files', conflicts[0] + more, conflicts)
     facts = found.facts = read_all(
         found.readable,
-        layout=dataset.layout,
+        layout=spec.layout,
         values=values,
         progress=progress,
-        sample_stride=dataset.sample_stride,
+        sample_stride=spec.sample_stride,
     )
-    found.findings += feature_findings(facts, channels=dataset.channels, layout=dataset.layout)
+    found.findings += feature_findings(facts, channels=spec.channels, layout=spec.layout)
     found.findings += length_findings(
         found.readable,
         facts.lengths,
         widths=facts.widths,
-        sample_stride=dataset.sample_stride,
-        layout=dataset.layout,
+        sample_stride=spec.sample_stride,
+        layout=spec.layout,
     )
     found.findings += stream_findings(facts.file_lengths)
 

@@ -16,11 +16,13 @@ from ..errors import ConfigError, DataError, MissingFileError
 from ..structures.video_time import VideoTime
 from ..utils.names import either
 from ..utils.text_files import read_lines
-from .annotations import IGNORED_LABELS, VideoAnnotation, match_subsets
+from .annotations import IGNORED_LABELS, VideoAnnotation, match_subsets, resolve_classes
 from .checks.findings import report_findings
 from .feature_io import read_features
-from .feature_values import CHOICES, ValueCheck
+from .feature_spec import FeatureSpec, check_choice
+from .feature_values import ValueCheck
 from .inspection import inspect
+from .released_classes import released_classes
 
 
 @DATASETS.register_module()
@@ -107,42 +109,23 @@ class TALDataset(BaseDataset):
         pipeline: Sequence = (),
         **kwargs,
     ) -> None:
-        _check_choice('layout', layout, ('tc', 'ct'))
-        _check_choice('missing', missing, ('error', 'skip'))
-        _check_choice('cache', cache, ('none', 'ram'))
-        _check_choice('features', features, CHOICES)
-        for name, value in dict(
-            feature_stride=feature_stride,
-            sample_stride=sample_stride,
-            fps=1 if fps is None else fps,
-        ).items():
-            if not 0 < value < float('inf'):
-                raise ConfigError(f'{name} must be positive, not {value!r}')
-        if channels is not None and len(channels) != 2:
-            raise ConfigError(f'channels must be two numbers LOW, HIGH, not {channels!r}')
-        for name, value in dict(
-            feature_prefix=feature_prefix, feature_suffix=feature_suffix
-        ).items():
-            if isinstance(value, dict) and set(value) != set(data_prefix or ()):
-                raise ConfigError(
-                    f'{name} must have the keys of data_prefix, '
-                    f'{either(data_prefix or ())}, not {either(value)}'
-                )
+        check_choice('missing', missing, ('error', 'skip'))
+        check_choice('cache', cache, ('none', 'ram'))
+        _check_keys('feature_prefix', feature_prefix, data_prefix)
+        _check_keys('feature_suffix', feature_suffix, data_prefix)
+        self.spec = FeatureSpec(
+            feature_stride, offset_frames, fps, layout, channels, sample_stride, features
+        )
+        vars(self).update(vars(self.spec))  # each is an attribute of the data set as well
         self.subset = (subset,) if isinstance(subset, str) else tuple(subset)
-        self.feature_stride = feature_stride
-        self.offset_frames = offset_frames
-        self.fps = fps
         self.class_file = class_file
         self.feature_prefix = feature_prefix
         self.feature_suffix = feature_suffix
-        self.layout = layout
-        self.channels = None if channels is None else tuple(channels)
-        self.sample_stride = sample_stride
         self.block_list = block_list
         self.missing = missing
         self.filter_gt = filter_gt
         self.cache = cache
-        self._cached = {}
+        self._cached: dict[str, np.ndarray] = {}
         self.value_check = ValueCheck(features)
         # (seed, epoch) once set; in shared memory, so that worker processes which outlive an epoch
         # see it.
@@ -150,8 +133,7 @@ class TALDataset(BaseDataset):
         super().__init__(
             ann_file=ann_file,
             data_prefix=data_prefix or dict(feats='features'),
-            # Built here so that it does not depend on the default scope.
-            pipeline=[TRANSFORMS.build(x) if isinstance(x, dict) else x for x in pipeline],
+            pipeline=build_transforms(pipeline),
             **kwargs,
         )
 
@@ -174,7 +156,7 @@ class TALDataset(BaseDataset):
         if self.cache == 'ram':
             paths = [p for i in range(len(self)) for p in self.get_data_info(i)['feature_paths']]
             print_log(f'Reading {len(paths)} feature files into memory', 'current')
-            self._cached = {path: np.array(read_features(path, self.layout)) for path in paths}
+            self._cached = {path: np.array(read_features(path, self.spec.layout)) for path in paths}
 
     def load_data_list(self) -> list:
         """Videos of the subset, as the dictionaries that :meth:`get_data_info` describes."""
@@ -183,10 +165,34 @@ class TALDataset(BaseDataset):
         self._metainfo['classes'], data_list = found.classes, found.data_list
         for i, info in enumerate(data_list):
             info['file_number'] = i * len(self.data_prefix)
-        self.value_check = ValueCheck(
-            self.value_check.features, len(data_list) * len(self.data_prefix)
-        )
+        files = len(data_list) * len(self.data_prefix)
+        self.value_check = ValueCheck(self.spec.features, files)
         return data_list
+
+    @classmethod
+    def class_sources(cls, settings: dict) -> tuple:
+        """Class file of a config, if any, and the data set's name among the released models."""
+        return settings.get('class_file'), cls.released_classes
+
+    @classmethod
+    def config_classes(cls, settings: dict, count: int) -> tuple[str, ...]:
+        """Class names that a config gives without annotations.
+
+        Args:
+            settings (dict): Config of the data set.
+            count (int): Classes of the model.
+
+        Returns:
+            tuple[str]: Those of ``metainfo``, else of the class file where it exists, else of the
+            released models of so many classes; none where there is nothing of these.
+        """
+        class_file, released = cls.class_sources(settings)
+        path = os.path.join(settings.get('data_root') or '', class_file or '')
+        names, _ = resolve_classes(
+            cls._load_metainfo(settings.get('metainfo')).get('classes'),
+            path if class_file and os.path.isfile(path) else None,
+        )
+        return names or (released_classes(released, count) if released else ())
 
     def match_subset(self, available: set) -> list:
         """Names of the file's subsets to use; subclasses know further conventions."""
@@ -226,8 +232,8 @@ class TALDataset(BaseDataset):
         index = {name: i for i, name in enumerate(classes)}
         kept = [i for i, label in enumerate(video.labels) if label not in IGNORED_LABELS]
         # A rate that holds for all videos goes before what the file says of each.
-        num_frames = video.num_frames if self.fps is None else None
-        fps = self.fps or (num_frames / video.duration if num_frames else video.fps)
+        num_frames = video.num_frames if self.spec.fps is None else None
+        fps = self.spec.fps or (num_frames / video.duration if num_frames else video.fps)
         if fps is None:
             raise DataError(
                 f'{self.ann_file}: video {video.video_id!r}: expected "frame" or "fps" '
@@ -240,8 +246,8 @@ class TALDataset(BaseDataset):
             duration=video.duration,
             num_frames=num_frames,
             fps=fps,
-            feature_stride=self.feature_stride * self.sample_stride,
-            offset_frames=self.offset_frames,
+            feature_stride=self.spec.grid_stride,
+            offset_frames=self.spec.offset_frames,
             segments_sec=video.segments_sec[kept],
             labels=np.array([index[video.labels[i]] for i in kept], dtype=np.int64),
         )
@@ -261,42 +267,17 @@ class TALDataset(BaseDataset):
             idx (int): Index of the video.
 
         Returns:
-            Any: See :meth:`run_pipeline`. ``rng`` depends on the seed, the epoch and the video
-            alone, so that crops differ between epochs and not with the number of worker processes.
-            Without :meth:`set_epoch` it is seeded by numpy's global generator.
+            Any: What the last transform returns; see :class:`PackTALInputs`. The first one gets
+            what :meth:`.FeatureSpec.pipeline_input` returns. ``rng`` depends on the seed, the
+            epoch and the video alone, so that crops differ between epochs and not with the number
+            of worker processes. Without :meth:`set_epoch` it is seeded by numpy's global generator.
         """
         info = self.get_data_info(idx)
         entropy = self._draw_state.tolist()
         if entropy[1] < 0:
             entropy = np.random.randint(2**31, size=2).tolist()
-        return self.run_pipeline(
-            dict(info, rng=np.random.default_rng((*entropy, info['sample_idx']))), self._cached
-        )
-
-    def run_pipeline(self, info: dict, cached: dict):
-        """Run the pipeline on a video, of this data set or not: training, testing and inference.
-
-        Args:
-            info (dict): As from :meth:`get_data_info`; in inference without ``segments_sec`` and
-                ``labels``. In training with ``rng``, a random generator.
-            cached (dict[str, np.ndarray]): Features (T, C) by path that are in memory already.
-
-        Returns:
-            Any: What the last transform returns; see :class:`PackTALInputs`. The first one gets
-            ``info`` and how features are read.
-        """
-        return self.pipeline(
-            dict(
-                info,
-                feature_stride=self.feature_stride * self.sample_stride,
-                offset_frames=self.offset_frames,
-                layout=self.layout,
-                channels=self.channels,
-                sample_stride=self.sample_stride,
-                feature_cache=cached,
-                value_check=self.value_check,
-            )
-        )
+        info = dict(info, rng=np.random.default_rng((*entropy, info['sample_idx'])))
+        return self.pipeline(self.spec.pipeline_input(info, self._cached, self.value_check))
 
     def set_epoch(self, epoch: int, seed: int = 0) -> None:
         """Choose the random draws of the coming epoch, in running worker processes too."""
@@ -314,6 +295,14 @@ class TALDataset(BaseDataset):
         return other
 
 
-def _check_choice(name: str, value, choices) -> None:
-    if value not in choices:
-        raise ConfigError(f'{name} must be {either(choices)}, not {value!r}')
+def build_transforms(pipeline: Sequence) -> list:
+    """Transforms of a pipeline, from this package's scope whatever the default scope is."""
+    return [TRANSFORMS.build(x) if isinstance(x, dict) else x for x in pipeline]
+
+
+def _check_keys(name: str, value, data_prefix: Optional[dict]) -> None:
+    if isinstance(value, dict) and set(value) != set(data_prefix or ()):
+        raise ConfigError(
+            f'{name} must have the keys of data_prefix, '
+            f'{either(data_prefix or ())}, not {either(value)}'
+        )

@@ -70,8 +70,9 @@ class DataCheckHook(Hook):
             if recipe is not None:
                 _check_recipe(recipe, dataset)
             # One video will do: the dataset itself compares the widths of its files.
-            facts = read_all([dataset.get_data_info(0)], layout=dataset.layout, values=False)
-            report_findings(width_findings(facts, in_channels, dataset.channels), dataset.ann_file)
+            facts = read_all([dataset.get_data_info(0)], layout=dataset.spec.layout, values=False)
+            findings = width_findings(facts, in_channels, dataset.spec.channels)
+            report_findings(findings, dataset.ann_file)
 
 
 def _check_recipe(recipe: FeatureRecipe, dataset: TALDataset) -> None:
@@ -82,5 +83,5 @@ def _check_recipe(recipe: FeatureRecipe, dataset: TALDataset) -> None:
             recipe.check(
                 read_side_file(paths[0]) or {},
                 paths[0],
-                first_channels=(dataset.channels or (1,))[0] == 0,
+                first_channels=dataset.spec.from_first_channel,
             )
