@@ -40,19 +40,7 @@ def parse_args(argv=None):
         help='weights, as published, of the networks that the config of a localizer names as the '
         'source of its features; clips, stride and rate are those of that config',
     )
-    parser.add_argument(
-        '--flow', metavar='METHOD', help='optical flow: tvl1, raft, dis, or a folder of flow images'
-    )
-    parser.add_argument('--flow-weights', metavar='FILE', help="RAFT's (default: torchvision's)")
-    parser.add_argument('--clip-len', type=int, help='frames of a clip (16)')
-    parser.add_argument('--stride', type=int, help='frames between clips (4)')
-    parser.add_argument(
-        '--frames-per-clip',
-        type=int,
-        help='frames of a clip the recognizer sees, spread evenly (default: the number it is '
-        'built for, else all)',
-    )
-    parser.add_argument('--fps', type=float, help='resample to this frame rate (default: no)')
+    _add_clips(parser)
     parser.add_argument('--batch-size', type=int, default=8, help='clips at once (8)')
     parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
     parser.add_argument('--overwrite', action='store_true', help='make complete ones again')
@@ -63,15 +51,13 @@ def parse_args(argv=None):
         metavar='KEY=VALUE',
         help='overrides of the config, e.g. model.backbone.num_segments=16',
     )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-        help='share the videos out to the processes it started (torchrun: automatic)',
-    )
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+    _add_machine(parser)
     args = parser.parse_args(argv)
+    _check(parser, args)
+    return args
+
+
+def _check(parser, args) -> None:
     if args.checkpoint is None and not (args.random_weights or args.extractor_weights):
         parser.error('give --checkpoint, or --random-weights to try it out without one')
     given = [
@@ -89,7 +75,33 @@ def parse_args(argv=None):
     ]
     if args.extractor_weights and given:
         parser.error(f'--extractor-weights leaves --{given[0].replace("_", "-")} to the config')
-    return args
+
+
+def _add_machine(parser) -> None:
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='share the videos out to the processes it started (torchrun: automatic)',
+    )
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    parser.add_argument('--local_rank', '--local-rank', type=int, help=argparse.SUPPRESS)
+
+
+def _add_clips(parser) -> None:
+    parser.add_argument(
+        '--flow', metavar='METHOD', help='optical flow: tvl1, raft, dis, or a folder of flow images'
+    )
+    parser.add_argument('--flow-weights', metavar='FILE', help="RAFT's (default: torchvision's)")
+    parser.add_argument('--clip-len', type=int, help='frames of a clip (16)')
+    parser.add_argument('--stride', type=int, help='frames between clips (4)')
+    parser.add_argument(
+        '--frames-per-clip',
+        type=int,
+        help='frames of a clip the recognizer sees, spread evenly (default: the number it is '
+        'built for, else all)',
+    )
+    parser.add_argument('--fps', type=float, help='resample to this frame rate (default: no)')
 
 
 def make_extractor(args, device: str):

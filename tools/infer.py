@@ -34,28 +34,7 @@ def parse_args(argv=None):
     parser.add_argument('config', help='config of the localizer: a file, or a name of this package')
     parser.add_argument('checkpoint', help='its weights, or an exported .onnx')
     parser.add_argument('--out', default='out', help='folder for the results (out)')
-    parser.add_argument(
-        '--extractor-weights',
-        nargs='+',
-        metavar='FILE',
-        help='weights, as published, of the networks that the config names as the source of its '
-        'features, e.g. rgb_imagenet.pt flow_imagenet.pt',
-    )
-    parser.add_argument(
-        '--flow',
-        metavar='METHOD',
-        help='optical flow for networks that take it: tvl1, raft, dis, or a folder of flow images '
-        '(default: as the config says)',
-    )
-    parser.add_argument('--flow-weights', metavar='FILE', help="RAFT's (default: torchvision's)")
-    parser.add_argument(
-        '--recognizer',
-        nargs='+',
-        metavar=('CONFIG', 'CKPT'),
-        help='what makes features of videos: a config (file or mmaction::recognition/...) and its '
-        'weights; without weights they are random',
-    )
-    parser.add_argument('--fps', type=float, help='frame rate that the features stand for')
+    _add_features(parser)
     _add_results(parser)
     parser.add_argument('--batch-size', type=int, default=1, help='videos at once (1)')
     parser.add_argument(
@@ -85,6 +64,31 @@ def parse_args(argv=None):
     if args.annotations and not args.page:
         parser.error('--annotations goes with --page')
     return args
+
+
+def _add_features(parser) -> None:
+    parser.add_argument(
+        '--extractor-weights',
+        nargs='+',
+        metavar='FILE',
+        help='weights, as published, of the networks that the config names as the source of its '
+        'features, e.g. rgb_imagenet.pt flow_imagenet.pt',
+    )
+    parser.add_argument(
+        '--flow',
+        metavar='METHOD',
+        help='optical flow for networks that take it: tvl1, raft, dis, or a folder of flow images '
+        '(default: as the config says)',
+    )
+    parser.add_argument('--flow-weights', metavar='FILE', help="RAFT's (default: torchvision's)")
+    parser.add_argument(
+        '--recognizer',
+        nargs='+',
+        metavar=('CONFIG', 'CKPT'),
+        help='what makes features of videos: a config (file or mmaction::recognition/...) and its '
+        'weights; without weights they are random',
+    )
+    parser.add_argument('--fps', type=float, help='frame rate that the features stand for')
 
 
 def _add_results(parser) -> None:
@@ -134,8 +138,27 @@ def _add_results(parser) -> None:
     )
 
 
-def run(args) -> int:
+def make_inferencer(args):
+    """The inferencer that the options describe."""
     from tmx_plugin.apis import TALInferencer
+
+    recognizer, weights = (*(args.recognizer or ()), None, None)[:2]
+    return TALInferencer(
+        args.config,
+        args.checkpoint,
+        args.device,
+        recognizer=recognizer,
+        recognizer_weights=weights,
+        extractor_weights=args.extractor_weights,
+        flow=args.flow,
+        flow_weights=args.flow_weights,
+        fps=args.fps,
+        cfg_options=args.cfg_options,
+        clip_batch_size=args.clip_batch_size,
+    )
+
+
+def run(args) -> int:
     from tmx_plugin.apis.page import write_inference_page
     from tmx_plugin.engine.settings.options import COUNT, RATE, SHARE, check_options
 
@@ -149,20 +172,7 @@ def run(args) -> int:
         draw_score_thr=SHARE,
     )
 
-    recognizer, weights = (*(args.recognizer or ()), None, None)[:2]
-    inferencer = TALInferencer(
-        args.config,
-        args.checkpoint,
-        args.device,
-        recognizer=recognizer,
-        recognizer_weights=weights,
-        extractor_weights=args.extractor_weights,
-        flow=args.flow,
-        flow_weights=args.flow_weights,
-        fps=args.fps,
-        cfg_options=args.cfg_options,
-        clip_batch_size=args.clip_batch_size,
-    )
+    inferencer = make_inferencer(args)
     result = inferencer(
         args.input,
         batch_size=args.batch_size,
@@ -187,6 +197,11 @@ def run(args) -> int:
             annotations=args.annotations,
             score_thr=args.draw_score_thr,
         )
+    _print(result, args.out)
+    return int(bool(result['failed']))
+
+
+def _print(result: dict, out: str) -> None:
     for each in result['predictions']:
         best = ', '.join(
             '{label} {segment[0]:.1f}-{segment[1]:.1f} s ({score:.2f})'.format(**found)
@@ -195,8 +210,7 @@ def run(args) -> int:
         print(f'{each["video"]}: {len(each["actions"])} segments{": " if best else ""}{best}')
     for name, reason in result['failed'].items():
         print(f'{name}: FAILED: {reason}', file=sys.stderr)
-    print(f'written to {args.out}')
-    return int(bool(result['failed']))
+    print(f'written to {out}')
 
 
 def main(argv=None) -> int:

@@ -40,13 +40,7 @@ def parse_args(argv=None):
         action='store_true',
         help='scale the learning rate by the real over the original batch size',
     )
-    parser.add_argument('--seed', type=int, help='random seed')
-    parser.add_argument(
-        '--diff-rank-seed', action='store_true', help='a different seed in each process'
-    )
-    parser.add_argument(
-        '--deterministic', action='store_true', help='deterministic algorithms on a GPU'
-    )
+    _add_randomness(parser)
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -54,6 +48,11 @@ def parse_args(argv=None):
         metavar='KEY=VALUE',
         help='overrides of the config, e.g. optim_wrapper.optimizer.lr=1e-3',
     )
+    _add_machine(parser)
+    return parser.parse_args(argv)
+
+
+def _add_machine(parser) -> None:
     parser.add_argument(
         '--device', help='cpu, cuda, cuda:1, mps (default: a GPU where there is one, else cpu)'
     )
@@ -65,7 +64,16 @@ def parse_args(argv=None):
     )
     parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
-    return parser.parse_args(argv)
+
+
+def _add_randomness(parser) -> None:
+    parser.add_argument('--seed', type=int, help='random seed')
+    parser.add_argument(
+        '--diff-rank-seed', action='store_true', help='a different seed in each process'
+    )
+    parser.add_argument(
+        '--deterministic', action='store_true', help='deterministic algorithms on a GPU'
+    )
 
 
 def merge_args(cfg, args) -> None:

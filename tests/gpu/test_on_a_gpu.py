@@ -218,26 +218,12 @@ def test_extraction_equals_that_of_the_cpu(repo, tmp_path):
         dict(state_dict={f'backbone.{key}': value for key, value in model.state_dict().items()}),
         tmp_path / 'r.pth',
     )
+    command = (
+        'extract videos {0} --config r.py --checkpoint r.pth --clip-len 8 --stride 8 --device {0}'
+    )
     for device in ('cpu', DEVICE):
         subprocess.run(
-            [
-                sys.executable,
-                '-m',
-                'tmx_plugin',
-                'extract',
-                'videos',
-                device,
-                '--config',
-                'r.py',
-                '--checkpoint',
-                'r.pth',
-                '--clip-len',
-                '8',
-                '--stride',
-                '8',
-                '--device',
-                device,
-            ],
+            [sys.executable, '-m', 'tmx_plugin', *command.format(device).split()],
             cwd=tmp_path,
             check=True,
             timeout=600,

@@ -146,37 +146,20 @@ def test_scenes_of_a_new_video_are_found(tmp_path, repo, monkeypatch, one_thread
         database[f'v{seed}'] = dict(found, subset='train' if seed < 7 else 'test')
     (tmp_path / 'annotations.json').write_text(json.dumps(dict(database=database)))
 
-    clips = ['--clip-len', str(CLIP_LEN), '--stride', str(STRIDE), '--device', 'cpu']
-    assert (
-        tool('extract_features')(
-            ['videos', 'features', '--config', 'recognizer.py', '--random-weights', *clips]
-        )
-        == 0
-    )
-    assert (
-        tool('train')(['localizer.py', '--work-dir', 'work', '--seed', '0', '--no-validate']) == 0
-    )
-    assert (
-        tool('infer')(
-            [
-                'videos/v7.mp4',
-                'localizer.py',
-                'work/epoch_30.pth',
-                '--recognizer',
-                'recognizer.py',
-                '--out',
-                'out',
-                '--device',
-                'cpu',
-                '--format',
-                'csv',
-                'srt',
-                '--timeline',
-                '--clip',
-            ]
-        )
-        == 0
-    )
+    for name, arguments in (
+        (
+            'extract_features',
+            'videos features --config recognizer.py --random-weights --device cpu '
+            f'--clip-len {CLIP_LEN} --stride {STRIDE}',
+        ),
+        ('train', 'localizer.py --work-dir work --seed 0 --no-validate'),
+        (
+            'infer',
+            'videos/v7.mp4 localizer.py work/epoch_30.pth --recognizer recognizer.py --out out '
+            '--device cpu --format csv srt --timeline --clip',
+        ),
+    ):
+        assert tool(name)(arguments.split()) == 0
 
     actions = json.loads((tmp_path / 'out' / 'predictions.json').read_text())['results']['v7']
     scenes = database['v7']['annotations']

@@ -11,13 +11,14 @@ from matplotlib.collections import PolyCollection
 
 from tmx_plugin.visualization import draw_timeline, figure_to_image, save_figure
 from tmx_plugin.visualization.layout import (
+    DPI,
     assign_lanes,
     select_classes,
     select_predictions,
     shorten,
     text_width,
 )
-from tmx_plugin.visualization.timeline import DPI, MIN_BAR, file_name
+from tmx_plugin.visualization.timeline import MIN_BAR, file_name
 
 
 def texts_of(fig):

@@ -33,6 +33,12 @@ class VideoAnnotation:
             negative; an end may lie before its start or after the end of the video, since
             published annotations contain such segments.
         labels (tuple[str]): Names of the ``G`` classes.
+
+    Example:
+        >>> segments_sec = np.array([[1.5, 4.0], [6.0, 9.0]])
+        >>> video = VideoAnnotation('v1', 'train', 12.0, 300, 25.0, segments_sec, ('run', 'jump'))
+        >>> video.segments_sec.shape, video.labels
+        ((2, 2), ('run', 'jump'))
     """
 
     video_id: str

@@ -68,13 +68,11 @@ def write_report(
         document['comparison'] = dict(compare(analysis, other_analysis), name=other_name)
     document = finite(document)
     thresholds = analysis.operating_thresholds
-    if score_thr is None:
-        score_thr = thresholds.default
     player = player_data(
         tracks(analysis, document['videos'], videos or {}),
         results.classes,
         Path(path).parent,
-        score=score_thr,
+        score=thresholds.default if score_thr is None else score_thr,
         main_tiou=analysis.main_tiou,
         thresholds=analysis.thresholds,
         top_k=top_k,
@@ -83,24 +81,28 @@ def write_report(
         json.dump(document, file, allow_nan=False)
     if thresholds_file is not None:
         thresholds.write(thresholds_file)
+    note = _what_is_inside(player, len(results.det))
+    _write_html(path, document, player, title=title, num_videos=num_videos, note=note)
+    return analysis.summary()
+
+
+def _write_html(path, document: dict, player: dict, **values) -> None:
+    """Fill the template with a document, the player's data and further values."""
     write_page(
         path,
         'report.html',
         (*SCRIPTS, 'report'),
-        title=title,
         doc=document,
         min_tiou=errors.MIN_TIOU,
         min_precision=MIN_PRECISION,
-        num_videos=num_videos,
-        note=_what_is_inside(player, len(results.det)),
         player_json=json_script(player),
         report_json=json_script(
             {key: document[key] for key in ('classes', 'curves', 'operating_points')}
         ),
         chart_json=json_script(report_charts(document)),
         plotly_js=_plotly(),
+        **values,
     )
-    return analysis.summary()
 
 
 def tracks(analysis: Analysis, order: Sequence[dict], videos: dict) -> list:

@@ -33,77 +33,46 @@ GROWTH = dict(
     length=(2304, 5000, 10000, 20000),
 )
 #: (name, function, its arguments, figures of the reference), by part.
+# fmt: off
 CASES = {
     'step': [
-        (
-            'thumos, 15 segments a video',
-            dict(config=THUMOS, num_gts=15),
-            dict(ratio=1.31, assignment=0.06 / 1.81, peak=0.9e9),
-        ),
-        (
-            'multithumos, 200',
-            dict(config=MULTITHUMOS, num_gts=200),
-            dict(assignment=3.0 / 4.7, peak=3.1e9),
-        ),
-        (
-            'epic verb, 400',
-            dict(config=VERB, num_gts=400),
-            dict(assignment=14.0 / 16.4, peak=7.0e9),
-        ),
-        (
-            'epic noun, 150',
-            dict(config=NOUN, num_gts=150),
-            dict(assignment=12.0 / 17.3, peak=7.9e9),
-        ),
-        (
-            'epic noun, 300',
-            dict(config=NOUN, num_gts=300),
-            dict(assignment=66.0 / 74.6, peak=15.0e9),
-        ),
+        ('thumos, 15 segments a video', dict(config=THUMOS, num_gts=15),
+         dict(ratio=1.31, assignment=.06 / 1.81, peak=.9e9)),
+        ('multithumos, 200', dict(config=MULTITHUMOS, num_gts=200),
+         dict(assignment=3. / 4.7, peak=3.1e9)),
+        ('epic verb, 400', dict(config=VERB, num_gts=400),
+         dict(assignment=14. / 16.4, peak=7.0e9)),
+        ('epic noun, 150', dict(config=NOUN, num_gts=150),
+         dict(assignment=12. / 17.3, peak=7.9e9)),
+        ('epic noun, 300', dict(config=NOUN, num_gts=300),
+         dict(assignment=66. / 74.6, peak=15.0e9)),
     ],
-    'growth': [
-        (
-            f'{axis} {value}',
-            {**dict(config=NOUN, num_gts=300, num_classes=293, length=2304), axis: value},
-            {},
-        )
-        for axis, values in GROWTH.items()
-        for value in values
-    ],
+    'growth': [(f'{axis} {value}', {**dict(config=NOUN, num_gts=300, num_classes=293, length=2304),
+                                    axis: value}, {})
+               for axis, values in GROWTH.items() for value in values],
     'forward': [
         ('thumos', dict(config=THUMOS), dict(ratio=1.23)),
         ('epic noun', dict(config=NOUN), {}),
     ],
     'post': [
-        ('thumos', dict(config=THUMOS, num_gts=15, num_present=1, shortest=3.0), {}),
-        ('multithumos', dict(config=MULTITHUMOS, num_gts=200, num_present=20, shortest=3.0), {}),
-        ('epic noun', dict(config=NOUN, num_gts=150, num_present=60, shortest=1.0), {}),
-        ('epic verb', dict(config=VERB, num_gts=150, num_present=25, shortest=1.0), {}),
+        ('thumos', dict(config=THUMOS, num_gts=15, num_present=1, shortest=3.), {}),
+        ('multithumos', dict(config=MULTITHUMOS, num_gts=200, num_present=20, shortest=3.), {}),
+        ('epic noun', dict(config=NOUN, num_gts=150, num_present=60, shortest=1.), {}),
+        ('epic verb', dict(config=VERB, num_gts=150, num_present=25, shortest=1.), {}),
     ],
     'map': [
-        (
-            '20 classes, 5 tIoUs',
-            dict(num_videos=212, num_gts=3358, num_classes=20, per_video=200, tious=TENTHS[2:7]),
-            {},
-        ),
-        (
-            '65 classes, 9 tIoUs',
-            dict(num_videos=212, num_gts=20186, num_classes=65, per_video=800, tious=TENTHS),
-            {},
-        ),
-        (
-            '293 classes, 5 tIoUs',
-            dict(num_videos=138, num_gts=9668, num_classes=293, per_video=2000, tious=TENTHS[:5]),
-            {},
-        ),
-        (
-            '65 classes, 9 tIoUs, many',
-            dict(num_videos=212, num_gts=20186, num_classes=65, per_video=4387, tious=TENTHS),
-            {},
-        ),
+        ('20 classes, 5 tIoUs', dict(num_videos=212, num_gts=3358, num_classes=20, per_video=200,
+                                     tious=TENTHS[2:7]), {}),
+        ('65 classes, 9 tIoUs', dict(num_videos=212, num_gts=20186, num_classes=65, per_video=800,
+                                     tious=TENTHS), {}),
+        ('293 classes, 5 tIoUs', dict(num_videos=138, num_gts=9668, num_classes=293,
+                                      per_video=2000, tious=TENTHS[:5]), {}),
+        ('65 classes, 9 tIoUs, many', dict(num_videos=212, num_gts=20186, num_classes=65,
+                                           per_video=4387, tious=TENTHS), {}),
     ],
     'data': [(kind, dict(kind=kind), {}) for kind in ('npy', 'npz', 'npz_compressed', 'ram')],
 }
+# fmt: on
 FUNCTIONS = dict(
     step='benchmark_model.training_step',
     growth='benchmark_growth.growth',
@@ -143,6 +112,18 @@ def parse_args(argv=None):
         metavar='FILE',
         help='draw the growth of time and memory (.png, .pdf, .svg); needs the part growth',
     )
+    _add_measurement(parser)
+    args = parser.parse_args(argv)
+    args.functions = FUNCTIONS if args.device == 'cpu' else GPU_FUNCTIONS
+    args.only = args.only or list(args.functions)
+    if not {*args.only} <= {*args.functions}:
+        parser.error(f'--device cuda measures {" and ".join(GPU_FUNCTIONS)} only')
+    if args.plot and 'growth' not in args.only:
+        parser.error('--plot needs the part growth')
+    return args
+
+
+def _add_measurement(parser) -> None:
     parser.add_argument(
         '--runs',
         type=int,
@@ -166,24 +147,18 @@ def parse_args(argv=None):
         'forward passes by CUDA events, kernel launches and synchronisations of '
         'one, memory of the device (default: cpu)',
     )
-    args = parser.parse_args(argv)
-    args.functions = FUNCTIONS if args.device == 'cpu' else GPU_FUNCTIONS
-    args.only = args.only or list(args.functions)
-    if not {*args.only} <= {*args.functions}:
-        parser.error(f'--device cuda measures {" and ".join(GPU_FUNCTIONS)} only')
-    if args.plot and 'growth' not in args.only:
-        parser.error('--plot needs the part growth')
-    return args
 
 
-def measure_here(function: str, arguments: dict) -> dict:
-    """Call a function of the benchmark modules in this process."""
+def print_measured(args) -> None:
+    """Call a function of the benchmark modules in this process, and print its figures."""
     import importlib
 
     import tmx_plugin  # noqa: F401
 
+    function, arguments = args.measure
     module, name = function.split('.')
-    return getattr(importlib.import_module(f'measurements.{module}'), name)(**arguments)
+    measure_here = getattr(importlib.import_module(f'measurements.{module}'), name)
+    print(json.dumps(measure_here(**json.loads(arguments))))
 
 
 def measure(function: str, arguments: dict, runs: int, threads: int) -> dict:
@@ -287,7 +262,28 @@ def draw_growth(rows: list, path: str) -> None:
         fig.savefig(file, format=Path(path).suffix[1:], dpi=150)
 
 
-def run(args) -> None:
+def run(args) -> int:
+    """Measure all cases, each in a process of its own, and print, write and draw the figures."""
+    try:
+        about, results = measure_all(args)
+    except subprocess.CalledProcessError as error:  # it has said why
+        return error.returncode
+    for part, rows in results.items():
+        report(part, rows)
+    if args.device == 'cpu':
+        print('in brackets: the public implementation (ratios: AMD EPYC with AVX-512, 2 cores)')
+    if args.json:
+        from tmx_plugin.utils.files import atomic_write
+
+        with atomic_write(args.json) as file:
+            json.dump(dict(machine=about, results=results), file, indent=1)
+    if args.plot:
+        draw_growth(results['growth'], args.plot)
+    return 0
+
+
+def measure_all(args) -> tuple:
+    """What the machine is, and the rows of each part."""
     about = machine(args.threads)
     print('  '.join(f'{name} {value}' for name, value in about.items()))
     if about['load'] > 0.5:
@@ -308,34 +304,28 @@ def run(args) -> None:
                     reference=reference if args.device == 'cpu' else {},
                 )
             )
-    for part, rows in results.items():
-        report(part, rows)
-    if args.device == 'cpu':
-        print('in brackets: the public implementation (ratios: AMD EPYC with AVX-512, 2 cores)')
-    if args.json:
-        from tmx_plugin.utils.files import atomic_write
+    return about, results
 
-        with atomic_write(args.json) as file:
-            json.dump(dict(machine=about, results=results), file, indent=1)
-    if args.plot:
-        draw_growth(results['growth'], args.plot)
+
+def load_run_tool():
+    """``run_tool`` without its package, which imports torch."""
+    from importlib.util import find_spec, module_from_spec, spec_from_file_location
+
+    path = Path(find_spec('tmx_plugin').origin).with_name('errors.py')
+    spec = spec_from_file_location('benchmark_errors', path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.run_tool
 
 
 def main(argv=None) -> int:
     args = parse_args(argv)
     if args.measure:
-        function, arguments = args.measure
         from tmx_plugin.errors import run_tool
 
-        return run_tool(
-            lambda: print(json.dumps(measure_here(function, json.loads(arguments)))), 'benchmark'
-        )
-    # This process never imports torch, nor this package: a child's peak memory starts at its own.
-    try:
-        run(args)
-    except subprocess.CalledProcessError as error:  # it has said why
-        return error.returncode
-    return 0
+        return run_tool(print_measured, 'benchmark', args)
+    # This process never imports torch: a child's peak memory starts at its parent's.
+    return load_run_tool()(run, 'benchmark', args)
 
 
 if __name__ == '__main__':

@@ -35,6 +35,20 @@ def parse_args(argv=None):
         'configs', nargs='+', metavar='CONFIG', help='config files, or names of this package'
     )
     parser.add_argument('--work-dir', required=True, help='folder of all runs')
+    _add_plan(parser)
+    parser.add_argument('--jobs', type=int, default=1, help='runs side by side (1)')
+    parser.add_argument('--json', metavar='FILE', help='results (default: WORK_DIR/results.json)')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    args = parser.parse_args(argv)
+    if args.jobs < 1:
+        parser.error(f'--jobs must be at least 1, not {args.jobs}')
+    names = [BASE, *(item[0] for item in args.set)]
+    if len(set(names)) < len(names) or any('=' in name for name in names):
+        parser.error(f'--set takes a name of its own and KEY=VALUE, got the names {names[1:]}')
+    return args
+
+
+def _add_plan(parser) -> None:
     parser.add_argument(
         '--splits',
         nargs='+',
@@ -63,16 +77,6 @@ def parse_args(argv=None):
         metavar='KEY=VALUE',
         help='overrides of all variants',
     )
-    parser.add_argument('--jobs', type=int, default=1, help='runs side by side (1)')
-    parser.add_argument('--json', metavar='FILE', help='results (default: WORK_DIR/results.json)')
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    args = parser.parse_args(argv)
-    if args.jobs < 1:
-        parser.error(f'--jobs must be at least 1, not {args.jobs}')
-    names = [BASE, *(item[0] for item in args.set)]
-    if len(set(names)) < len(names) or any('=' in name for name in names):
-        parser.error(f'--set takes a name of its own and KEY=VALUE, got the names {names[1:]}')
-    return args
 
 
 def make_plan(args) -> list:

@@ -37,6 +37,47 @@ def parse_args(argv=None):
         help='subset that was predicted (default: the one that has '
         "all the predicted videos, or the config's)",
     )
+    _add_judgement(parser)
+    parser.add_argument(
+        '--videos',
+        metavar='FOLDER',
+        help='videos for the player, NAME.mp4 ...; they are linked, not copied',
+    )
+    parser.add_argument(
+        '--compare', metavar='OTHER', help='other predictions on the same annotations'
+    )
+    parser.add_argument(
+        '--thresholds',
+        metavar='FILE',
+        help='write the score of best F1 of each class, for --score-thr of infer.py',
+    )
+    _add_page(parser)
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    return parser.parse_args(argv)
+
+
+def _add_page(parser) -> None:
+    parser.add_argument(
+        '--num-videos',
+        type=int,
+        default=20,
+        help='rows of the table of videos at first (default: 20)',
+    )
+    parser.add_argument(
+        '--score-thr',
+        type=float,
+        help='least score shown in the player at first (default: that of best F1)',
+    )
+    parser.add_argument(
+        '--top-k',
+        type=int,
+        metavar='K',
+        help='predictions of a video in the '
+        'player at most (default: all, or so many that there are 200,000 in all)',
+    )
+
+
+def _add_judgement(parser) -> None:
     parser.add_argument(
         '--tious',
         type=float,
@@ -63,39 +104,6 @@ def parse_args(argv=None):
         default='auto',
         help="DETAD's groups of lengths, coverage and instances (default: by the median length)",
     )
-    parser.add_argument(
-        '--videos',
-        metavar='FOLDER',
-        help='videos for the player, NAME.mp4 ...; they are linked, not copied',
-    )
-    parser.add_argument(
-        '--compare', metavar='OTHER', help='other predictions on the same annotations'
-    )
-    parser.add_argument(
-        '--thresholds',
-        metavar='FILE',
-        help='write the score of best F1 of each class, for --score-thr of infer.py',
-    )
-    parser.add_argument(
-        '--num-videos',
-        type=int,
-        default=20,
-        help='rows of the table of videos at first (default: 20)',
-    )
-    parser.add_argument(
-        '--score-thr',
-        type=float,
-        help='least score shown in the player at first (default: that of best F1)',
-    )
-    parser.add_argument(
-        '--top-k',
-        type=int,
-        metavar='K',
-        help='predictions of a video in the '
-        'player at most (default: all, or so many that there are 200,000 in all)',
-    )
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    return parser.parse_args(argv)
 
 
 def run(args) -> None:

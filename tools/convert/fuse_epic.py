@@ -42,6 +42,28 @@ def parse_args(argv=None):
             help=f'EPIC_100_{target}_classes.csv, where the classes of the config '
             'are not in the order of the official ids',
         )
+    _add_results(parser)
+    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='overrides of both configs',
+    )
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    args = parser.parse_args(argv)
+    if not (args.out or args.submission or args.ann):
+        parser.error('nothing to do: give --out, --submission or --ann')
+    if args.submission and not args.sls:
+        parser.error('--submission needs --sls PT TL TD')
+    for target in ('verb', 'noun'):
+        if getattr(args, f'{target}_weight') <= 0:
+            parser.error(f'--{target}-weight must be positive')
+    return args
+
+
+def _add_results(parser) -> None:
     parser.add_argument(
         '--out', metavar='FILE', help='detections as ActivityNet json, labels "V,N" of official ids'
     )
@@ -61,24 +83,6 @@ def parse_args(argv=None):
         'nouns',
     )
     parser.add_argument('--subset', default='val', help='subset of --ann (default: val)')
-    parser.add_argument('--device', help='cpu, cuda, cuda:1, mps (default: a GPU if there is one)')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='overrides of both configs',
-    )
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    args = parser.parse_args(argv)
-    if not (args.out or args.submission or args.ann):
-        parser.error('nothing to do: give --out, --submission or --ann')
-    if args.submission and not args.sls:
-        parser.error('--submission needs --sls PT TL TD')
-    for target in ('verb', 'noun'):
-        if getattr(args, f'{target}_weight') <= 0:
-            parser.error(f'--{target}-weight must be positive')
-    return args
 
 
 def load(target, args):

@@ -44,6 +44,19 @@ def parse_args(argv=None):
         'from elsewhere, running no code: types must be registered names',
     )
     parser.add_argument('--split', choices=('train', 'val', 'test'), help='default: all')
+    _add_data_options(parser)
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='overrides of the config',
+    )
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    return parser.parse_args(argv)
+
+
+def _add_data_options(parser) -> None:
     parser.add_argument(
         '--plot',
         metavar='FILE',
@@ -60,15 +73,6 @@ def parse_args(argv=None):
         help='name all videos and files concerned, not only the first',
     )
     parser.add_argument('--strict', action='store_true', help='warnings are problems too')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='overrides of the config',
-    )
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    return parser.parse_args(argv)
 
 
 def _check(args, cfg, console):
@@ -131,6 +135,24 @@ def _compare(args, console) -> int:
     return 1 if comparison.findings else 0
 
 
+def _plot(reports, path: str) -> None:
+    from tmx_plugin.checker.output import plot_durations
+
+    drawn = next(
+        (
+            report
+            for report in reports
+            if report.coverage is not None and len(report.coverage.matched)
+        ),
+        None,
+    )
+    if drawn is None:
+        print(f'{path} not drawn: no segments on a grid that fits', file=sys.stderr)
+    else:
+        plot_durations(drawn, path)
+        print(f'{path} written')
+
+
 def run(args) -> int:
     from rich.console import Console
 
@@ -160,25 +182,13 @@ def run(args) -> int:
         )
         return int(bool(faults))
     reports = _check(args, cfg, console)
-    from tmx_plugin.checker.output import plot_durations, print_report
+    from tmx_plugin.checker.output import print_report
     from tmx_plugin.checker.splits import compare_splits
 
     across = compare_splits(reports)
     print_report(reports, across, console, list_all=args.list)
     if args.plot:
-        drawn = next(
-            (
-                report
-                for report in reports
-                if report.coverage is not None and len(report.coverage.matched)
-            ),
-            None,
-        )
-        if drawn is None:
-            print(f'{args.plot} not drawn: no segments on a grid that fits', file=sys.stderr)
-        else:
-            plot_durations(drawn, args.plot)
-            print(f'{args.plot} written')
+        _plot(reports, args.plot)
     bad = {'error', 'warning'} if args.strict else {'error'}
     found = [finding for report in reports for finding in report.findings] + across
     problems = sum(finding.level in bad for finding in found)

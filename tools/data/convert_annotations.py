@@ -24,25 +24,10 @@ if (ROOT / 'tmx_plugin').is_dir():
     sys.path.insert(0, str(ROOT))
 
 FORMATS = (
-    'auto',
-    'opentad',
-    'actionformer',
-    'multithumos',
-    'actions-json',
-    'activitynet-flat',
-    'ego4d-mq',
-    'goalstep',
-    'boris',
-    'via',
-    'label-studio',
-    'elan',
-    'cvat',
-    'epic',
-    'charades',
-    'csv',
-    'thumos-txt',
-    'frames-txt',
-)
+    'auto', 'opentad', 'actionformer', 'multithumos', 'actions-json', 'activitynet-flat',
+    'ego4d-mq', 'goalstep', 'boris', 'via', 'label-studio', 'elan', 'cvat', 'epic', 'charades',
+    'csv', 'thumos-txt', 'frames-txt',
+)  # fmt: skip
 
 
 def parse_args(argv=None):
@@ -64,6 +49,25 @@ def parse_args(argv=None):
         metavar='FILE',
         help='json to write; for epic with {target} in its name, unless --target',
     )
+    _add_documents(parser)
+    _add_facts(parser)
+    _add_options_of_formats(parser)
+    _add_subsets_and_epic(parser)
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    args = parser.parse_args(argv)
+    for option in ('subsets', 'columns'):
+        if not all('=' in item for item in getattr(args, option)):
+            parser.error(f'--{option} takes NAME=NAME')
+    if args.format == 'cvat' and not args.fps:
+        parser.error(
+            f'{args.format} needs --fps: its files count frames but do not hold their rate'
+        )
+    args.subsets = dict(item.split('=', 1) for item in args.subsets)
+    args.columns = dict(item.split('=', 1) for item in args.columns)
+    return args
+
+
+def _add_documents(parser) -> None:
     parser.add_argument('--classes', metavar='FILE', help='ordered class list to check against')
     parser.add_argument(
         '--classes-out',
@@ -83,20 +87,6 @@ def parse_args(argv=None):
         metavar='OLD=NEW',
         help='new names of subsets (jsons only)',
     )
-    _add_facts(parser)
-    _add_options_of_formats(parser)
-    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
-    args = parser.parse_args(argv)
-    for option in ('subsets', 'columns'):
-        if not all('=' in item for item in getattr(args, option)):
-            parser.error(f'--{option} takes NAME=NAME')
-    if args.format == 'cvat' and not args.fps:
-        parser.error(
-            f'{args.format} needs --fps: its files count frames but do not hold their rate'
-        )
-    args.subsets = dict(item.split('=', 1) for item in args.subsets)
-    args.columns = dict(item.split('=', 1) for item in args.columns)
-    return args
 
 
 def _add_facts(parser) -> None:
@@ -170,6 +160,9 @@ def _add_options_of_formats(parser) -> None:
         action='store_true',
         help='label-studio: take the prediction of tasks without an annotation',
     )
+
+
+def _add_subsets_and_epic(parser) -> None:
     split = parser.add_argument_group('subsets of formats without any')
     split.add_argument(
         '--val-videos', metavar='FILE', help='validation videos, one a line (a .bundle too)'

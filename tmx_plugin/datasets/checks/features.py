@@ -123,6 +123,24 @@ def feature_findings(
     return findings
 
 
+def _differing_widths(facts: FeatureFacts, by_width: dict, layout: str) -> Finding:
+    found = ', '.join(f'{width} ({some(names, 1)})' for width, names in by_width.items())
+    rare = min(by_width.values(), key=len)
+    lengths = Counter(facts.lengths[names[0]] for names in by_width.values() if facts.lengths)
+    hint = (
+        f' (layout {layout!r}; are they stored the other way round?)'
+        if any(count > 1 for count in lengths.values())
+        else ''
+    )
+    files = ', '.join(facts.paths.get(rare[0], ()))
+    return Finding(
+        'error',
+        'width',
+        f'expected features of one width, found {found}{hint}' + (f': {files}' if files else ''),
+        rare,
+    )
+
+
 def width_findings(facts: FeatureFacts, expected=None, channels=None, layout='tc') -> list:
     """Errors about widths of features that differ, or are not those wanted.
 
@@ -136,24 +154,7 @@ def width_findings(facts: FeatureFacts, expected=None, channels=None, layout='tc
     for name, width in facts.widths.items():
         by_width.setdefault(width, []).append(name)
     if len(by_width) > 1:
-        found = ', '.join(f'{width} ({some(names, 1)})' for width, names in by_width.items())
-        rare = min(by_width.values(), key=len)
-        lengths = Counter(facts.lengths[names[0]] for names in by_width.values() if facts.lengths)
-        hint = (
-            f' (layout {layout!r}; are they stored the other way round?)'
-            if any(count > 1 for count in lengths.values())
-            else ''
-        )
-        files = ', '.join(facts.paths.get(rare[0], ()))
-        return [
-            Finding(
-                'error',
-                'width',
-                f'expected features of one width, found {found}{hint}'
-                + (f': {files}' if files else ''),
-                rare,
-            )
-        ]
+        return [_differing_widths(facts, by_width, layout)]
     if not by_width:
         return []
     ((width, names),) = by_width.items()

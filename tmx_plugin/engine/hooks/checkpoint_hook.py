@@ -36,6 +36,13 @@ class TALCheckpointHook(Hook):
         strict (bool): Refuse checkpoints that do not fit. Set to False to start from those weights
             that fit, for example when fine-tuning on other classes. Defaults to True.
         verify (bool): Compare the checksums inside a file before it is loaded. Defaults to True.
+
+    Example:
+        >>> hook = HOOKS.build(dict(type='TALCheckpointHook'))
+        >>> checkpoint = dict(meta=dict(epoch=3), message_hub={}, state_dict={})
+        >>> hook.before_save_checkpoint(None, checkpoint)
+        >>> checkpoint['meta'], hook.strict
+        ({'epoch': 3}, True)
     """
 
     # Before EMAHook (NORMAL), which copies the weights that it is given.

@@ -10,7 +10,18 @@ from torch import nn
 
 @MODELS.register_module()
 class FusedEMA(ExponentialMovingAverage):
-    """MMEngine's average with all tensors updated in one call, and the same arguments."""
+    """MMEngine's average with all tensors updated in one call, and the same arguments.
+
+    Example:
+        >>> model = nn.Linear(1, 1, bias=False)
+        >>> with torch.no_grad():
+        ...     ema = FusedEMA(model.requires_grad_(False), momentum=0.25, update_buffers=True)
+        ...     ema.update_parameters(model.apply(lambda each: each.weight.fill_(0)))
+        ...     ema.update_parameters(model.apply(lambda each: each.weight.fill_(8)))
+        >>> ema.module.weight
+        Parameter containing:
+        tensor([[2.]])
+    """
 
     def update_parameters(self, model: nn.Module) -> None:
         """Move the average towards the weights of ``model``; the first call copies them."""

@@ -67,6 +67,10 @@ class InterruptHook(Hook):
     would have had, and ends as one that was not interrupted. A second SIGTERM ends it at once. So
     does the first outside the steps of an epoch, in training by several processes, and in loops
     that do not count epochs; then work since the last checkpoint is lost.
+
+    Example:
+        >>> HOOKS.build(dict(type='InterruptHook')).priority
+        'LOWEST'
     """
 
     # After all that a step does, and after EpochSeedHook has set the generators.

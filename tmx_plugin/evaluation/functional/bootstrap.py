@@ -23,6 +23,10 @@ def draw_videos(num_videos: int, rounds: int, seed: int = 0) -> np.ndarray:
 
     Returns:
         ndarray: (B, V) int64, each row sums to V.
+
+    Example:
+        >>> draw_videos(3, rounds=5).sum(axis=1)
+        array([3, 3, 3, 3, 3])
     """
     rng = np.random.default_rng(seed)
     return rng.multinomial(num_videos, np.full(num_videos, 1 / num_videos), size=rounds)
@@ -86,6 +90,11 @@ def _class_ap(
 
 
 def interval(values: np.ndarray, level: float = 0.95) -> list:
-    """Percentile interval [low, high] of bootstrap values (B,)."""
+    """Percentile interval [low, high] of bootstrap values (B,).
+
+    Example:
+        >>> interval(np.arange(101), level=0.5)
+        [25.0, 75.0]
+    """
     tail = (1 - level) / 2
     return [float(x) for x in np.quantile(values, [tail, 1 - tail])]

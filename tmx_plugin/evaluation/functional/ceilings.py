@@ -25,6 +25,13 @@ def perfect_labels(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps) -> S
 
     Returns:
         SegmentTable: Detections with other labels.
+
+    Example:
+        >>> from tmx_plugin.evaluation.functional.overlaps import best_overlaps
+        >>> gt = SegmentTable([0], [[0, 10]], [1])
+        >>> det = SegmentTable([0, 0], [[0, 9], [50, 60]], [2, 2], [.9, .8])
+        >>> perfect_labels(gt, det, best_overlaps(gt, det)).labels
+        array([1, 2])
     """
     meant = np.maximum(overlaps.same, overlaps.other) >= MIN_TIOU
     labels = det.labels.copy()
@@ -38,6 +45,14 @@ def perfect_boundaries(gt: SegmentTable, det: SegmentTable, overlaps: Overlaps) 
     Those whose highest tIoU with such a one is below ``MIN_TIOU`` keep their own.
 
     Args, returns: As for :func:`perfect_labels`.
+
+    Example:
+        >>> from tmx_plugin.evaluation.functional.overlaps import best_overlaps
+        >>> gt = SegmentTable([0], [[0, 10]], [1])
+        >>> det = SegmentTable([0, 0], [[0, 9], [50, 60]], [1, 1], [.9, .8])
+        >>> perfect_boundaries(gt, det, best_overlaps(gt, det)).segments
+        array([[ 0., 10.],
+               [50., 60.]])
     """
     meant = overlaps.same >= MIN_TIOU
     segments = det.segments.copy()
@@ -65,6 +80,13 @@ def ceilings(
 
     Returns:
         dict: ``labels``, ``boundaries`` and ``scores``, each (T,) mAP in [0, 1].
+
+    Example:
+        >>> from tmx_plugin.evaluation.functional.overlaps import best_overlaps
+        >>> gt = SegmentTable([0, 0], [[0, 10], [20, 30]], [1, 1])
+        >>> det = SegmentTable([0, 0], [[50, 60], [0, 10]], [1, 1], [.9, .8])
+        >>> ceilings(gt, det, best_overlaps(gt, det), np.array([[1, -1]]), [.5])['scores']
+        array([0.5])
     """
     recall = np.stack(
         [(found_by[:, gt.labels == label] >= 0).mean(axis=1) for label in np.unique(gt.labels)]
@@ -102,6 +124,15 @@ def confusion_matrix(
 
     Returns:
         ndarray: (K, K) int64, rows are true labels, columns predicted ones.
+
+    Example:
+        >>> from tmx_plugin.evaluation.functional.overlaps import best_overlaps
+        >>> gt = SegmentTable([0, 0], [[0, 10], [20, 30]], [0, 0])
+        >>> det = SegmentTable([0, 0], [[0, 10], [20, 30]], [0, 1], [.9, .8])
+        >>> found = np.array([True, False])
+        >>> confusion_matrix(gt, det, best_overlaps(gt, det), found, 0.5, num_classes=2)
+        array([[1, 1],
+               [0, 0]])
     """
     wrong = ~true_positive & (overlaps.other >= tiou) & (overlaps.same < tiou)
     if selected is not None:

@@ -55,7 +55,12 @@ class Standings(NamedTuple):
 
 
 def choose_buckets(gt: SegmentTable) -> str:
-    """Which of ``BUCKETS`` suits: those of ActivityNet for a median length of 30 s or more."""
+    """Which of ``BUCKETS`` suits: those of ActivityNet for a median length of 30 s or more.
+
+    Example:
+        >>> choose_buckets(SegmentTable([0], [[0, 60]], [0]))
+        'activitynet'
+    """
     return 'activitynet' if np.median(np.diff(gt.segments)) >= 30 else 'thumos14'
 
 
@@ -69,6 +74,12 @@ def characteristics(gt: SegmentTable, durations: np.ndarray, buckets: str) -> di
 
     Returns:
         dict[str, Characteristic]: ``length``, ``coverage``, ``instances``.
+
+    Example:
+        >>> gt = SegmentTable([0, 0], [[0, 2], [10, 15]], [1, 1])
+        >>> length = characteristics(gt, [100], 'thumos14')['length']
+        >>> [length.names[bucket] for bucket in length.bucket]
+        ['up to 3 s', '3 to 6 s']
     """
     edges = BUCKETS[buckets]
     length = gt.segments[:, 1] - gt.segments[:, 0]
@@ -108,6 +119,11 @@ def standings(gt: SegmentTable, found_by: np.ndarray, rank: np.ndarray) -> Stand
 
     Returns:
         Standings: See there.
+
+    Example:
+        >>> gt = SegmentTable([0, 0], [[0, 10], [20, 30]], [1, 1])
+        >>> standings(gt, found_by=np.array([[1, -1]]), rank=np.array([0, 1]))
+        Standings(wrong=array([[ 1., inf]]), right=array([[1, 2]]))
     """
     found = found_by >= 0
     place = np.full(found_by.shape, np.inf)
@@ -134,6 +150,11 @@ def normalized_ap(
     Returns:
         ndarray: (K, T) float64 for the labels of ``gt`` in ascending order; nan for a class
         without ground truth in the part.
+
+    Example:
+        >>> gt = SegmentTable([0, 0], [[0, 10], [20, 30]], [1, 1])
+        >>> normalized_ap(gt, standings(gt, np.array([[0, -1]]), np.array([0])))
+        array([[0.5]])
     """
     labels = np.unique(gt.labels)
     mean_count = len(gt) / len(labels)
@@ -161,6 +182,13 @@ def sensitivity(gt: SegmentTable, standing: Standings, groups: dict) -> dict:
         dict: ``normalized_mAP`` over all, and by the name of each characteristic a list with
         ``bucket``, ``count`` and ``normalized_mAP`` (None where the bucket is empty), all in
         [0, 1] and averaged over the thresholds.
+
+    Example:
+        >>> gt = SegmentTable([0, 0], [[0, 2], [10, 15]], [1, 1])
+        >>> standing = standings(gt, np.array([[0, -1]]), np.array([0]))
+        >>> found = sensitivity(gt, standing, characteristics(gt, [100], 'thumos14'))
+        >>> found['length'][0]
+        {'bucket': 'up to 3 s', 'count': 1, 'normalized_mAP': 1.0}
     """
     result: dict = dict(normalized_mAP=float(normalized_ap(gt, standing).mean()))
     for name, group in groups.items():
@@ -183,6 +211,12 @@ def false_negatives(gt: SegmentTable, standing: Standings, groups: dict) -> dict
         (not found, or only where normalised precision is ``MIN_PRECISION`` or less) and
         ``never_found``, in [0, 1] or None where the bucket is empty; and the same over all
         under ``all``.
+
+    Example:
+        >>> gt = SegmentTable([0, 0], [[0, 2], [10, 15]], [1, 1])
+        >>> standing = standings(gt, np.array([[0, -1]]), np.array([0]))
+        >>> false_negatives(gt, standing, {})['all']
+        {'count': 2, 'missed': 0.5, 'never_found': 0.5}
     """
     labels, class_of, count = np.unique(gt.labels, return_inverse=True, return_counts=True)
     right = standing.right / count[class_of] * (len(gt) / len(labels))

@@ -159,6 +159,13 @@ def removal_gain(
 
     Returns:
         dict: Gain in [0, 1] of each kind of ``KINDS`` but the first.
+
+    Example:
+        >>> gt = SegmentTable([0], [[0, 10]], [1])
+        >>> det = SegmentTable([0, 0], [[50, 60], [0, 10]], [1, 1], [.9, .8])
+        >>> kinds = np.array([[KINDS.index('background'), KINDS.index('true positive')]])
+        >>> removal_gain(gt, det, kinds, [.5], average_map=.5)['background']
+        0.5
     """
     gains = {}
     for kind, name in enumerate(KINDS[1:], start=1):

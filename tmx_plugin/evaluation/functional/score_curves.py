@@ -94,6 +94,11 @@ def calibration(scores: np.ndarray, true_positive: np.ndarray, num_bins: int = 1
         dict: ``edges`` (num_bins + 1,), ``count``, ``score`` (mean) and ``precision``, each
         (num_bins,) with nan in empty bins, and ``error``: mean of abs(score - precision) over the
         bins, weighted by their counts (expected calibration error).
+
+    Example:
+        >>> found = calibration([.9, .9, .1, .1], [True, True, False, False], num_bins=2)
+        >>> found['precision'], round(found['error'], 3)
+        (array([0., 1.]), 0.1)
     """
     scores = np.asarray(scores, np.float64)
     edges = np.linspace(0, 1, num_bins + 1)

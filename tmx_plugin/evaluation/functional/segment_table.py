@@ -137,6 +137,14 @@ def tables_from_activitynet(
 
     Raises:
         DataError: If the subset holds no ground truth.
+
+    Example:
+        >>> video = dict(subset='val', annotations=[dict(label='run', segment=[0, 2])])
+        >>> found = [dict(label='run', score=.9, segment=[0, 1])]
+        >>> gt, det, classes = tables_from_activitynet(
+        ...     dict(database=dict(v1=video)), dict(results=dict(v1=found)), 'validation')
+        >>> len(gt), det.scores, classes
+        (1, array([0.9]), ['run'])
     """
     database = ground_truth['database']
     names = {info.get('subset', '') for info in database.values()}
@@ -167,6 +175,13 @@ def segment_tables(annotations: Mapping, detections: Mapping) -> tuple:
     Returns:
         tuple: As :func:`tables_from_activitynet`, which says what is left out. Videos are numbered
         in the order of ``annotations``, then that of further ``detections``.
+
+    Example:
+        >>> gt, det, classes = segment_tables(
+        ...     dict(v1=[('run', (0, 2)), ('jump', (3, 4))]),
+        ...     dict(v2=[dict(label='run', score=.9, segment=[0, 1])]))
+        >>> classes, gt.labels, det.videos
+        (['jump', 'run'], array([1, 0]), array([1]))
     """
     known = [
         (video, label, segment)

@@ -9,7 +9,13 @@ from torch import Tensor
 
 
 class Points(NamedTuple):
-    """Anchor points of all levels, finest first; each a tensor over the N points, float32."""
+    """Anchor points of all levels, finest first; each a tensor over the N points, float32.
+
+    Example:
+        >>> points = pyramid_points([3, 2], [1, 2], [(0, 4), (4, 10000)])
+        >>> points[points.stride == 2].time
+        tensor([0., 2.])
+    """
 
     time: Tensor  # (N, ) grid: t = i * stride, no half-stride offset
     stride: Tensor  # (N, ) grid steps between neighbours on the point's level
