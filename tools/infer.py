@@ -15,6 +15,7 @@ Examples::
 
 import argparse
 import sys
+from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]  # the repository, or .mim of an installed package
@@ -113,10 +114,11 @@ def _add_results(parser) -> None:
     )
     parser.add_argument(
         '--existing',
-        choices=('merge', 'replace', 'error'),
+        choices=('merge', 'skip', 'replace', 'error'),
         default='merge',
-        help='predictions of other videos that OUT holds already are kept (merge, '
-        'the default), dropped, or stop the run',
+        help='predictions of other videos that OUT holds already, or that a killed run left '
+        'there, are kept (merge, the default), kept and not made again (skip: goes on with a run '
+        'that was ended), dropped, or stop the run',
     )
     parser.add_argument('--timeline', action='store_true', help='draw VIDEO.png')
     parser.add_argument(
@@ -173,7 +175,7 @@ def run(args) -> int:
     )
 
     inferencer = make_inferencer(args)
-    result = inferencer(
+    results = inferencer.stream(
         args.input,
         batch_size=args.batch_size,
         skip_broken=True,
@@ -189,28 +191,32 @@ def run(args) -> int:
         existing=args.existing,
         frame_rate=args.frame_rate,
     )
+    shown = []
+    with closing(results):
+        for each in results:
+            print(_line(each))
+            shown += [each] if args.page else []
     if args.page:
         write_inference_page(
-            result['predictions'],
+            shown,
             inferencer.classes,
             args.out,
             annotations=args.annotations,
             score_thr=args.draw_score_thr,
         )
-    _print(result, args.out)
-    return int(bool(result['failed']))
-
-
-def _print(result: dict, out: str) -> None:
-    for each in result['predictions']:
-        best = ', '.join(
-            '{label} {segment[0]:.1f}-{segment[1]:.1f} s ({score:.2f})'.format(**found)
-            for found in each['actions'][:3]
-        )
-        print(f'{each["video"]}: {len(each["actions"])} segments{": " if best else ""}{best}')
-    for name, reason in result['failed'].items():
+    for name, reason in inferencer.failed.items():
         print(f'{name}: FAILED: {reason}', file=sys.stderr)
-    print(f'written to {out}')
+    print(f'written to {args.out}')
+    return int(bool(inferencer.failed))
+
+
+def _line(found: dict) -> str:
+    """The best of what was found in a video."""
+    best = ', '.join(
+        '{label} {segment[0]:.1f}-{segment[1]:.1f} s ({score:.2f})'.format(**action)
+        for action in found['actions'][:3]
+    )
+    return f'{found["video"]}: {len(found["actions"])} segments{": " if best else ""}{best}'
 
 
 def main(argv=None) -> int:

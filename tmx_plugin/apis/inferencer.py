@@ -3,7 +3,7 @@
 
 import difflib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -14,19 +14,20 @@ from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
+from rich.progress import track
 
 from ..datasets.feature_io import FEATURE_SUFFIXES
 from ..engine.launch import find_config
 from ..errors import ConfigError, DataError, NotFiniteError
-from ..exporters import add_existing, export
 from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.devices import resolve_device
-from ..utils.files import file_name
+from ..utils.files import WriteError, file_name
 from ..utils.package_files import CONFIG_ROOT
 from ..visualization import figure_to_image, save_figure
 from ..visualization.thresholds import read_thresholds
 from .init import init_localizer
 from .onnx_localizer import OnnxLocalizer
+from .result_files import ResultFiles, same_file_names
 from .samples import draw_sample, named_actions, preview_sample
 from .video_inputs import VideoInputs
 
@@ -148,6 +149,71 @@ class TALInferencer(BaseInferencer):
 
     # ------------------------------------------------------------------- calls
 
+    def __call__(
+        self, inputs, return_datasamples: bool = False, batch_size: int = 1, **kwargs
+    ) -> dict[str, Any]:
+        """Localize the actions of videos or feature files.
+
+        Args:
+            inputs (str | Path | Sequence): A file, a folder, a ``.txt`` list of files, or several.
+            return_datasamples (bool): Whether ``'predictions'`` are samples.
+            batch_size (int): Videos at once.
+            **kwargs: ``skip_broken`` as for :meth:`preprocess`; ``score_thr``, ``top_k`` and
+                ``only`` as for :meth:`forward`; ``timeline``, ``clip``, ``vis_out_dir`` and
+                ``vis_score_thr`` as for :meth:`visualize`; ``out_dir``, a folder for
+                ``predictions.json`` (ActivityNet), without which nothing is written, and
+                ``formats``, ``frame_rate`` and ``existing`` as for :class:`ResultFiles`.
+
+        Returns:
+            dict: ``predictions``, of each video ``video`` (name), ``source`` (path), ``duration``
+            (seconds) and ``actions``, best first: ``label``, ``score`` and ``segment`` [start, end]
+            in seconds; ``visualization``; and ``failed``, the reason by the name of each input
+            that was left out.
+        """
+        predictions, images = [], []
+        with closing(self._run(inputs, batch_size, return_datasamples, **kwargs)) as batches:
+            for batch in batches:
+                predictions += batch['predictions']
+                images += batch['visualization']
+        return dict(predictions=predictions, visualization=images, failed=dict(self.failed))
+
+    def stream(self, inputs, batch_size: int = 1, **kwargs) -> Iterator[dict]:
+        """As a call, one video after the other: nothing is kept in memory.
+
+        Args:
+            inputs, batch_size, **kwargs: As for a call.
+
+        Yields:
+            dict: Each of ``predictions``, when it is written; with ``existing='skip'`` first those
+            that were found earlier. :attr:`failed` has the others.
+        """
+        with closing(self._run(inputs, batch_size, **kwargs)) as batches:
+            for batch in batches:
+                yield from batch['predictions']
+
+    def _run(self, inputs, batch_size: int, as_samples: bool = False, **kwargs) -> Iterator[dict]:
+        """What :meth:`postprocess` returns of each batch."""
+        preprocess, forward, visualize, writing = self._dispatch_kwargs(**kwargs)
+        out_dir = writing.pop('out_dir', '')
+        names = self._inputs_to_list(inputs)
+        with ResultFiles(out_dir, **writing) if out_dir else nullcontext() as files:
+            done = files.done if files else {}
+            if not as_samples:
+                yield from (
+                    dict(predictions=[files.entry(name, path)], visualization=[])
+                    for name, path in names
+                    if name in done
+                )
+            names = [each for each in names if each[0] not in done]
+            if visualize.get('timeline') or visualize.get('clip') or files and files.per_video:
+                self._clashes.update(same_file_names([name for name, _ in names]))
+                names = [each for each in names if each[0] not in self._clashes]
+            batches = self.preprocess(names, batch_size, **preprocess)
+            for data in track(batches, 'Inference') if self.show_progress else batches:
+                samples = self.forward(data, **forward)
+                images = self.visualize(names, samples, **visualize)
+                yield self.postprocess(samples, images, as_samples, files)
+
     def _inputs_to_list(self, inputs) -> list:
         """Files as (name, path), whatever of file, folder, list of paths or .txt they come in."""
         suffixes = VIDEO_SUFFIXES if self.pipeline.extractor is not None else FEATURE_SUFFIXES
@@ -182,6 +248,8 @@ class TALInferencer(BaseInferencer):
         """Whatever one video brings, the others go on, if they are to."""
         try:
             yield
+        except WriteError:  # a full disk is not the video's fault
+            raise
         except Exception as error:
             if not self._skip_broken:
                 raise
@@ -280,32 +348,18 @@ class TALInferencer(BaseInferencer):
         preds: list,
         visualization: list,
         return_datasamples: bool = False,
-        out_dir: str = '',
-        formats: Sequence[str] = (),
-        frame_rate: Optional[float] = None,
-        existing: str = 'merge',
+        files: Optional[ResultFiles] = None,
     ) -> dict[str, Any]:
-        """Name what was found, and write it to files.
+        """Name what was found in a batch, and write it.
 
         Args:
             preds (list[ActionDataSample]): From :meth:`forward`.
             visualization (list): From :meth:`visualize`.
             return_datasamples (bool): Whether ``'predictions'`` are the samples themselves.
-            out_dir (str): Folder for ``predictions.json`` (ActivityNet); nothing is written
-                without it.
-            formats (Sequence[str]): Further formats to write, see
-                :data:`tmx_plugin.exporters.FORMATS`.
-            frame_rate (float, optional): ``frameRate`` of the labelling configuration, which the
-                format ``'label-studio'`` counts frames at.
-            existing (str): What becomes of the predictions that ``out_dir`` holds already:
-                ``'merge'`` keeps those of other videos, ``'replace'`` drops them, ``'error'``
-                refuses to write.
+            files (ResultFiles, optional): Where to write.
 
         Returns:
-            dict: ``predictions``, of each video ``video`` (name), ``source`` (path), ``duration``
-            (seconds) and ``actions``, best first: ``label``, ``score`` and ``segment`` [start, end]
-            in seconds; ``visualization``; and ``failed``, the reason by the name of each input
-            that was left out.
+            dict: As a call returns it.
         """
         predictions = [
             dict(
@@ -316,13 +370,8 @@ class TALInferencer(BaseInferencer):
             )
             for sample in preds
         ]
-        if out_dir:
-            detections = add_existing(
-                {each['video']: each['actions'] for each in predictions}, out_dir, existing
-            )
-            for name in dict.fromkeys(['activitynet', *formats]):
-                options = dict(frame_rate=frame_rate) if name == 'label-studio' else {}
-                export(detections, out_dir, name, **options)
+        for each in predictions if files else ():
+            files.add(each)
         return dict(
             predictions=preds if return_datasamples else predictions,
             visualization=visualization,

@@ -20,8 +20,8 @@ def write_inference_page(
     """Write ``player.html``: each video above the timeline of what was found in it.
 
     Args:
-        predictions (Sequence[dict]): Of each video ``video``, ``source``, ``duration`` and
-            ``actions``, as :class:`TALInferencer` returns them.
+        predictions (Sequence[dict]): Of each video ``video``, ``source``, ``duration`` (or None)
+            and ``actions``, as :class:`TALInferencer` returns them.
         classes (Sequence[str]): Names of the model's classes.
         out_dir (str | Path): Folder of the page.
         annotations (str | Path | None): Annotation file with ground truth of some of the videos.
@@ -36,7 +36,7 @@ def write_inference_page(
         if Path(each['source']).suffix.lower() in VIDEO_SUFFIXES
     }
     tracks, names = make_tracks(
-        {each['video']: each['duration'] for each in predictions},
+        {each['video']: each['duration'] or _last_end(each['actions']) for each in predictions},
         annotations=read_annotations(annotations) if annotations is not None else (),
         predictions={each['video']: each['actions'] for each in predictions},
         classes=classes,
@@ -45,3 +45,8 @@ def write_inference_page(
     return write_player(
         tracks, names, Path(out_dir) / 'player.html', title='What was found', score=score_thr
     )
+
+
+def _last_end(actions: list) -> float:
+    """The least duration of a video, where no more is known of it."""
+    return max((each['segment'][1] for each in actions), default=0.0)

@@ -2,6 +2,7 @@
 """Detections as ActivityNet json, the format that evaluation tools and viewers share."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,11 @@ def to_detections(segments: Any, scores: Any, labels: Any, classes: Any) -> list
     ]
 
 
-def write_activitynet(detections: dict, path: str | Path, version: str = 'VERSION 1.3') -> Path:
+def write_activitynet(detections: Mapping, path: str | Path, version: str = 'VERSION 1.3') -> Path:
     """Write the detections of many videos.
 
     Args:
-        detections (dict): ``{video: [{'label', 'score', 'segment'}]}``, seconds.
+        detections (Mapping): ``{video: [{'label', 'score', 'segment'}]}``, seconds.
         path (str | Path): The .json file.
         version (str): The file's ``version`` field.
 
@@ -51,9 +52,13 @@ def write_activitynet(detections: dict, path: str | Path, version: str = 'VERSIO
         DataError: If a time or score is not finite.
     """
     require_finite(detections)
-    content = dict(version=version, results=detections, external_data={})
     with atomic_write(path) as file:
-        json.dump(content, file, allow_nan=False)
+        # One video after the other: a mapping may read them from a disk.
+        file.write(f'{{"version": {json.dumps(version)}, "results": {{')
+        for number, (video, items) in enumerate(detections.items()):
+            file.write(', ' * bool(number))
+            file.write(f'{json.dumps(video)}: {json.dumps(items, allow_nan=False)}')
+        file.write('}, "external_data": {}}')
     return Path(path)
 
 
@@ -74,10 +79,18 @@ def read_activitynet(path: str | Path) -> dict:
     results = content.get('results') if isinstance(content, dict) else None
     if not isinstance(results, dict):
         raise DataError(f'{path}: expected "results", an object with a list per video')
-    return {video: _checked(items, f'{path}: video {video!r}') for video, items in results.items()}
+    return {
+        video: check_detections(items, f'{path}: video {video!r}')
+        for video, items in results.items()
+    }
 
 
-def _checked(items: Any, where: str) -> list:
+def check_detections(items: Any, where: str) -> list:
+    """Detections of one video from a json, as :func:`read_activitynet` returns them.
+
+    Raises:
+        DataError: They are not of that form; the message begins with ``where``.
+    """
     if not isinstance(items, list):
         raise DataError(f'{where}: expected a list of detections, found {type(items).__name__}')
     result = []

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every exporter refuses, and texts that any encoding can hold."""
 
+from collections.abc import Mapping
+
 from ..errors import DataError
 from ..utils.text_files import is_finite
 
 
-def require_finite(detections: dict) -> None:
+def require_finite(detections: Mapping) -> None:
     """Refuse NaN and infinity, which most formats cannot express and no reader expects.
 
     Args:

@@ -2,6 +2,7 @@
 """Detections as a table for spreadsheets and scripts."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 from tmx_plugin.utils.files import atomic_write
@@ -12,7 +13,7 @@ from .checked import encodable, require_finite
 _FORMULA = ('=', '+', '-', '@', '\t', '\r')
 
 
-def write_csv(detections: dict, path: str | Path) -> Path:
+def write_csv(detections: Mapping, path: str | Path) -> Path:
     """Write ``video,start,end,label,score`` with a header, a row a detection.
 
     Names that a spreadsheet would take for a formula get an apostrophe in front.

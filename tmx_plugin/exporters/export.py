@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One entry to all exporters, by name of the format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,8 +35,23 @@ FORMATS = {
 }
 
 
+def find_format(name: str) -> Format:
+    """The entry of ``FORMATS`` of a name.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name not in FORMATS:
+        raise ConfigError(f'unknown format {name!r}: expected one of {", ".join(FORMATS)}')
+    return FORMATS[name]
+
+
 def export(
-    detections: dict, folder: str | Path, format: str, name: str = 'predictions', **options: Any
+    detections: Mapping,
+    folder: str | Path,
+    format: str,
+    name: str = 'predictions',
+    **options: Any,
 ) -> list:
     """Write detections in one of ``FORMATS``.
 
@@ -55,9 +70,7 @@ def export(
     Raises:
         TmxError: An unknown format, or two videos whose file would be the same.
     """
-    if format not in FORMATS:
-        raise ConfigError(f'unknown format {format!r}: expected one of {", ".join(FORMATS)}')
-    write, suffix, per_video = FORMATS[format]
+    write, suffix, per_video = find_format(format)
     if not per_video:
         return [write(detections, Path(folder) / f'{name}{suffix}', **options)]
     paths: dict = {}
@@ -94,5 +107,5 @@ def add_existing(
     earlier = read_activitynet(path)
     kept = {video: found for video, found in earlier.items() if video not in detections}
     if kept:
-        print_log(f'{path}: keeping the predictions of {len(kept)} other videos', 'current')
+        print_log(f'{path}: keeping the predictions of {len(kept)} videos', 'current')
     return {**kept, **detections}

@@ -8,7 +8,7 @@ hold. A range [a, b] covers frames a to b, both included: the times (a - 1) / ra
 import json
 import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 from xml.etree import ElementTree
@@ -22,7 +22,7 @@ CONTROL, OBJECT, TYPE = 'videoLabels', 'video', 'timelinelabels'
 
 
 def write_label_studio(
-    detections: dict, path: str | Path, *, frame_rate: float, video_urls: Optional[dict] = None
+    detections: Mapping, path: str | Path, *, frame_rate: float, video_urls: Optional[dict] = None
 ) -> Path:
     """Write one task a video, with its detections as a prediction.
 
@@ -44,15 +44,16 @@ def write_label_studio(
     _check_rate(frame_rate)
     require_finite(detections)
     urls = video_urls or {}
-    tasks = [
-        dict(
-            data={OBJECT: urls.get(video, video)},
-            predictions=[_prediction(video, items, frame_rate)],
-        )
-        for video, items in detections.items()
-    ]
     with atomic_write(path) as file:
-        json.dump(tasks, file, indent=1, allow_nan=False)
+        file.write('[')
+        for number, (video, items) in enumerate(detections.items()):
+            task = dict(
+                data={OBJECT: urls.get(video, video)},
+                predictions=[_prediction(video, items, frame_rate)],
+            )
+            file.write(',\n' if number else '\n')
+            file.write(json.dumps(task, indent=1, allow_nan=False))
+        file.write('\n]\n')
     return Path(path)
 
 
