@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from mmengine.logging import print_log
 
@@ -45,7 +45,8 @@ class Journal(Mapping):
     """
 
     def __init__(self, path: str | Path, anew: bool = False) -> None:
-        self.path, self._places, self._synced = Path(path), {}, time.monotonic()
+        self.path, self._synced = Path(path), time.monotonic()
+        self._places: dict[str, int] = {}
         if self.path.exists() and not self.path.is_file():
             raise MissingFileError(f'{path}: expected a file, found something else')
         with explained_os_errors(path):
@@ -146,7 +147,7 @@ class Journal(Mapping):
         self._file.close()
 
 
-def _parse(line: bytes, path: Path):
+def _parse(line: bytes, path: Path) -> Optional[dict]:
     """The entry in a line, None where it is not whole."""
     try:
         entry = json.loads(line)
