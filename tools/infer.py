@@ -197,13 +197,8 @@ def run(args) -> int:
             print(_line(each))
             shown += [each] if args.page else []
     if args.page:
-        write_inference_page(
-            shown,
-            inferencer.classes,
-            args.out,
-            annotations=args.annotations,
-            score_thr=args.draw_score_thr,
-        )
+        names, least = inferencer.classes, args.draw_score_thr
+        write_inference_page(shown, names, args.out, annotations=args.annotations, score_thr=least)
     for name, reason in inferencer.failed.items():
         print(f'{name}: FAILED: {reason}', file=sys.stderr)
     print(f'written to {args.out}')

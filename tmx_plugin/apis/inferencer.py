@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Videos or features in, segments and files of them out."""
 
-import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
-from itertools import islice
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -28,7 +26,7 @@ from ..visualization.thresholds import read_thresholds
 from .init import init_localizer
 from .onnx_localizer import OnnxLocalizer
 from .result_files import ResultFiles, same_file_names
-from .samples import draw_sample, named_actions, preview_sample
+from .samples import Batches, class_number, describe_sample, draw_sample, preview_sample
 from .video_inputs import VideoInputs
 
 
@@ -233,7 +231,7 @@ class TALInferencer(BaseInferencer):
         if self._clashes and not skip_broken:
             raise DataError('; '.join(self._clashes.values()))
         self.failed, self._skip_broken = dict(self._clashes), skip_broken
-        return _Batches(self._read(inputs), batch_size, len(inputs), self.collate_fn)
+        return Batches(self._read(inputs), batch_size, len(inputs), self.collate_fn)
 
     def _read(self, inputs) -> Iterator[dict]:
         for name, path in inputs:
@@ -272,7 +270,7 @@ class TALInferencer(BaseInferencer):
             top_k (int, optional): Most segments of a video.
             only (Sequence[str], optional): Names of the classes wanted.
         """
-        wanted = None if only is None else [self._label(name) for name in only]
+        wanted = None if only is None else [class_number(name, self.classes) for name in only]
         limits = torch.from_numpy(read_thresholds(score_thr).of(self.classes))
         samples = self._predict(inputs)
         for sample in samples:
@@ -295,15 +293,6 @@ class TALInferencer(BaseInferencer):
             with self._noting_failure(sample.video_id, 'left out'):
                 samples += super().forward({key: [value[i]] for key, value in inputs.items()})
         return samples
-
-    def _label(self, name: str) -> int:
-        if name not in self.classes:
-            near = difflib.get_close_matches(name, self.classes)
-            raise ConfigError(
-                f'there is no class {name!r}'
-                + (f'; did you mean {" or ".join(near)}?' if near else '')
-            )
-        return self.classes.index(name)
 
     def visualize(
         self,
@@ -361,15 +350,7 @@ class TALInferencer(BaseInferencer):
         Returns:
             dict: As a call returns it.
         """
-        predictions = [
-            dict(
-                video=sample.video_id,
-                source=sample.source,
-                duration=sample.duration,
-                actions=named_actions(sample, self.classes),
-            )
-            for sample in preds
-        ]
+        predictions = [describe_sample(sample, self.classes) for sample in preds]
         for each in predictions if files else ():
             files.add(each)
         return dict(
@@ -377,17 +358,3 @@ class TALInferencer(BaseInferencer):
             visualization=visualization,
             failed=dict(self.failed),
         )
-
-
-class _Batches:
-    """Batches of an iterator; with a length, so that a progress bar knows its end."""
-
-    def __init__(self, items: Iterator, batch_size: int, count: int, collate) -> None:
-        self.items, self.batch_size, self.count, self.collate = items, batch_size, count, collate
-
-    def __len__(self) -> int:
-        return -(-self.count // self.batch_size)
-
-    def __iter__(self) -> Iterator[dict]:
-        while batch := list(islice(self.items, self.batch_size)):
-            yield self.collate(batch)

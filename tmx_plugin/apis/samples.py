@@ -1,16 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was found in a video, as named actions, a picture and a preview."""
+"""Batches of videos, and what was found in one: named actions, a picture and a preview."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from mmaction.structures import ActionDataSample
 
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from ..exporters import to_detections
 from ..utils.files import VIDEO_SUFFIXES
 from ..visualization import draw_timeline
 from .preview import write_preview
+
+
+class Batches:
+    """Batches of an iterator; with a length, so that a progress bar knows its end.
+
+    >>> batches = Batches(iter('abc'), 2, 3, ''.join)
+    >>> len(batches), list(batches)
+    (2, ['ab', 'c'])
+    """
+
+    def __init__(self, items: Iterator, batch_size: int, count: int, collate) -> None:
+        self.items, self.batch_size, self.count, self.collate = items, batch_size, count, collate
+
+    def __len__(self) -> int:
+        return -(-self.count // self.batch_size)
+
+    def __iter__(self) -> Iterator:
+        while batch := list(islice(self.items, self.batch_size)):
+            yield self.collate(batch)
+
+
+def class_number(name: str, classes: Sequence[str]) -> int:
+    """Index of a class.
+
+    Raises:
+        ConfigError: There is none of this name; with the nearest names.
+    """
+    if name not in classes:
+        near = difflib.get_close_matches(name, classes)
+        raise ConfigError(
+            f'there is no class {name!r}' + (f'; did you mean {" or ".join(near)}?' if near else '')
+        )
+    return classes.index(name)
+
+
+def describe_sample(sample: ActionDataSample, classes: Sequence[str]) -> dict:
+    """``video`` (name), ``source`` (path), ``duration`` (seconds) and ``actions`` of a sample."""
+    return dict(
+        video=sample.video_id,
+        source=sample.source,
+        duration=sample.duration,
+        actions=named_actions(sample, classes),
+    )
 
 
 def named_actions(sample: ActionDataSample, classes: Sequence[str]) -> list:
