@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures shared by all tests."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -42,3 +43,16 @@ def golden_dir() -> Path:
 def shared_data() -> Path:
     """Real annotations, detections, videos and recordings."""
     return _folder('data')
+
+
+@pytest.fixture(scope='session')
+def forks():
+    """Runs tools and ``tmx`` in processes that need not import everything first."""
+    spec = importlib.util.spec_from_file_location(
+        'fork_server', Path(__file__).with_name('fork_server.py')
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    server = module.ForkServer(REPO)
+    yield server
+    server.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``tmx`` as a user starts it: in processes of its own, from any folder."""
+"""The command ``tmx`` as a user starts it, from any folder."""
 
 import os
 import re
@@ -12,8 +12,14 @@ from tmx_plugin.cli.commands import COMMANDS, ROOT
 
 
 @pytest.fixture
-def tmx(repo, tmp_path):
-    """Runs the command of the source tree in an empty folder."""
+def tmx(forks, tmp_path):
+    """Runs the command in an empty folder, in a process that has imported everything."""
+    return lambda *arguments: forks.tmx(*arguments, cwd=tmp_path)
+
+
+@pytest.fixture
+def new_python(repo, tmp_path):
+    """Runs the command in a new interpreter."""
 
     def run(*arguments, python_options=()):
         return subprocess.run(
@@ -28,8 +34,8 @@ def tmx(repo, tmp_path):
     return run
 
 
-def test_help_lists_all_commands_without_torch(tmx):
-    result = tmx('--help', python_options=('-X', 'importtime'))
+def test_help_lists_all_commands_without_torch(new_python):
+    result = new_python('--help', python_options=('-X', 'importtime'))
     assert result.returncode == 0
     for name, command in COMMANDS.items():
         assert re.search(rf'^  {name} +{re.escape(command.summary)}$', result.stdout, re.M)
@@ -44,8 +50,8 @@ def test_version(tmx):
     assert tmx('--version').stdout == f'tmx {__version__}\n'
 
 
-def test_wrong_usage_is_status_2(tmx):
-    result = tmx('trian')
+def test_wrong_usage_is_status_2(tmx, new_python):
+    result = new_python('trian')
     assert result.returncode == 2 and "did you mean 'train'?" in result.stderr
     result = tmx()
     assert result.returncode == 2 and result.stderr.startswith('usage: tmx') and not result.stdout
@@ -60,7 +66,6 @@ def test_every_command_names_an_existing_tool_or_module(repo):
         assert own.is_file() or (repo / 'tools' / command.target).is_file(), name
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('name', COMMANDS)
 def test_help_of_a_command_ends_in_an_example(tmx, name):
     result = tmx(name, '--help')
@@ -135,14 +140,37 @@ def test_checks_run_where_the_package_cannot_be_imported(tmx, tmp_path):
     assert re.search(r'import tmx_plugin: \w+Error: .*libpicture.so.1 not found', result.stdout)
 
 
+@pytest.mark.parametrize(
+    'module, words',
+    [
+        ('mmcv', 'tmx flops: tmx_plugin needs mmcv or mmcv-lite'),
+        ('mmengine', 'tmx flops: No module named '),
+    ],
+)
+def test_a_missing_package_is_one_sentence(repo, tmp_path, module, words):
+    code = (
+        f'import sys; sys.modules[{module!r}] = None; sys.path.insert(0, sys.argv.pop(1)); '
+        'from tmx_start import main; sys.exit(main())'
+    )
+    result = subprocess.run(
+        [sys.executable, '-c', code, str(repo), 'flops', 'synthetic'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 1 and result.stderr.count('\n') == 1, result.stderr
+    assert result.stderr.startswith(words) and 'pip install "' in result.stderr
+
+
 @pytest.mark.slow
-def test_demo_in_a_folder_of_the_users_resumes_where_it_stopped(tmx, tmp_path):
-    first = tmx('demo', 'a folder', '--epochs', '1')
+def test_demo_in_a_folder_of_the_users_resumes_where_it_stopped(new_python, tmp_path):
+    first = new_python('demo', 'a folder', '--epochs', '1')
     assert first.returncode == 0, first.stderr
     assert '$ tmx train synthetic' in first.stdout and 'average_mAP' in first.stdout
     work = tmp_path / 'a folder' / 'work'
     assert (work / 'predictions.json').is_file() and (work / 'timelines/val_0000.png').is_file()
     (work / 'predictions.json').unlink()
-    second = tmx('demo', 'a folder', '--epochs', '1')
+    second = new_python('demo', 'a folder', '--epochs', '1')
     assert second.returncode == 0 and '$ tmx train' not in second.stdout
     assert (work / 'predictions.json').is_file()

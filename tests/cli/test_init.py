@@ -2,9 +2,6 @@
 """``tmx init``: from features and annotations to a config that trains as it is."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -116,16 +113,9 @@ def test_the_config_says_what_was_derived(data, capsys):
 
 
 @pytest.mark.slow
-def test_it_trains_with_nothing_filled_in(repo, data, tmp_path):
+def test_it_trains_with_nothing_filled_in(forks, data, tmp_path):
     def tmx(*arguments):
-        result = subprocess.run(
-            [sys.executable, str(repo / 'tmx_start.py'), *arguments],
-            cwd=tmp_path,
-            text=True,
-            capture_output=True,
-            timeout=300,
-            env={**os.environ, 'OMP_NUM_THREADS': '1'},
-        )
+        result = forks.tmx(*arguments, cwd=tmp_path)
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 

@@ -2,8 +2,6 @@
 """check_dataset.py --safe: settings of a config from elsewhere, of which nothing runs."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from mmengine.config import Config
@@ -20,17 +18,19 @@ def config(repo, tmp_path):
     return path
 
 
-def check(repo, path):
-    done = subprocess.run(
-        [sys.executable, repo / 'tools/data/check_dataset.py', path, '--safe'],
-        text=True,
-        capture_output=True,
-    )
-    return done.returncode, done.stdout + done.stderr
+@pytest.fixture
+def check(forks, tmp_path):
+    """Status and output of the check of a file."""
+
+    def run(path):
+        done = forks.run('tools/data/check_dataset.py', path, '--safe', cwd=tmp_path)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
 
 
-def test_plain_data_is_checked(repo, config):
-    status, out = check(repo, config)
+def test_plain_data_is_checked(check, config):
+    status, out = check(config)
     assert (status, 'no wrong settings found' in out) == (0, True), out
 
 
@@ -47,13 +47,13 @@ def test_plain_data_is_checked(repo, config):
         ),
     ],
 )
-def test_nothing_runs_and_the_type_is_named(repo, config, tmp_path, change, words):
+def test_nothing_runs_and_the_type_is_named(check, config, tmp_path, change, words):
     content = json.loads(config.read_text())
     marker = tmp_path / 'marker'
     (tmp_path / 'evil.py').write_text(f'open({str(marker)!r}, "w")')
     change(content, marker)
     config.write_text(json.dumps(content))
-    status, out = check(repo, config)
+    status, out = check(config)
     assert status == 1 and words in out, out
     assert not marker.exists()
 

@@ -3,8 +3,7 @@
 
 import os
 import re
-import subprocess
-import sys
+from functools import partial
 
 import pytest
 import torch
@@ -116,21 +115,17 @@ def test_original_layout(name, golden_dir, repo, tmp_path):
     assert torch.equal(state['head.cls_conv.bias'], expected)
 
 
-def convert(repo, *args):
-    return subprocess.run(
-        [sys.executable, str(repo / 'tools/convert/released_checkpoint.py'), *map(str, args)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, 'PYTHONPATH': str(repo)},
-    )
+@pytest.fixture
+def convert(forks, tmp_path):
+    return partial(forks.tmx, 'release-checkpoint', cwd=tmp_path)
 
 
-def test_converted_file_is_the_same_model(golden_dir, repo, tmp_path):
+def test_converted_file_is_the_same_model(golden_dir, repo, convert, tmp_path):
     weights = state_dict_of(golden_dir / 'keys_original.md', 'temporalmaxer_thumos_i3d')
     src, dst = tmp_path / 'a.pth.tar', tmp_path / 'out/b.pth'
     torch.save(dict(state_dict=weights), src)
     config = config_of(repo, 'thumos_i3d')
-    found = convert(repo, src, dst)  # which finds the config by itself
+    found = convert(src, dst)  # which finds the config by itself
     assert found.returncode == 0, found.stderr
     assert str(config) in found.stdout
     first, second = init_localizer(config, src), init_localizer(config, dst)
@@ -140,11 +135,11 @@ def test_converted_file_is_the_same_model(golden_dir, repo, tmp_path):
     assert checkpoint_source(load_checkpoint_file(dst)['state_dict']) == 'plugin'
 
 
-def test_converter_lists_differences_from_the_closest_config(golden_dir, repo, tmp_path):
+def test_converter_lists_differences_from_the_closest_config(golden_dir, convert, tmp_path):
     weights = state_dict_of(golden_dir / 'keys_original.md', 'temporalmaxer_thumos_i3d')
     del weights['reg_head.scale.5.scale']
     torch.save(dict(state_dict=weights), tmp_path / 'a.pth.tar')
-    found = convert(repo, tmp_path / 'a.pth.tar', tmp_path / 'b.pth')
+    found = convert(tmp_path / 'a.pth.tar', tmp_path / 'b.pth')
     assert found.returncode == 1 and not (tmp_path / 'b.pth').exists()
     assert found.stderr.splitlines()[-1].split() == ['missing', 'head.scales.5.scale', '()']
     assert 'released_checkpoint: thumos_i3d: ' in found.stderr and 'Traceback' not in found.stderr

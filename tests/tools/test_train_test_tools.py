@@ -51,8 +51,8 @@ class DumpRanksHook(Hook):
 class Place:
     """A folder with a small synthetic data set and a narrow config, away from the repository."""
 
-    def __init__(self, folder: Path, repo: Path):
-        self.folder, self.repo = folder, repo
+    def __init__(self, folder: Path, repo: Path, forks):
+        self.folder, self.repo, self.forks = folder, repo, forks
         (folder / 'dump_ranks.py').write_text(HOOK)
         bases = ', '.join(
             repr(str(repo / f'configs/_base_/{part}.py'))
@@ -65,43 +65,33 @@ class Place:
         )
         (folder / 'tiny.py').write_text(CONFIG.format(bases=bases, epochs=EPOCHS))
         # 5 videos to validate on: an odd number for two processes
-        assert (
-            self.run(
-                sys.executable,
-                repo / 'tools/data/make_synthetic.py',
-                'data/synthetic',
-                '--num-train',
-                6,
-                '--num-val',
-                5,
-            ).returncode
-            == 0
-        )
+        self.tool('data/make_synthetic', 'data/synthetic', '--num-train', 6, '--num-val', 5)
 
     def command(self, *args):
         path = os.pathsep.join([str(self.repo), str(self.folder), os.environ.get('PYTHONPATH', '')])
         env = dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=path)
         return [str(arg) for arg in args], dict(cwd=self.folder, env=env)
 
-    def run(self, *args):
-        command, kwargs = self.command(*args)
+    def run(self, name, *args):
+        """Run a tool in one process."""
+        path = dict(PYTHONPATH=str(self.folder))
+        return self.forks.run(f'tools/{name}.py', *args, cwd=self.folder, env=path)
+
+    def run_by_torchrun(self, processes, name, *args):
+        """Run a tool in several processes."""
+        command, kwargs = self.command(
+            *(sys.executable, '-m', 'torch.distributed.run', '--nnodes=1'),
+            *(f'--nproc_per_node={processes}', '--rdzv_backend=c10d'),
+            *('--rdzv_endpoint=localhost:0', self.repo / f'tools/{name}.py', *args),
+        )
         return subprocess.run(command, capture_output=True, text=True, timeout=300, **kwargs)
 
     def tool(self, name, *args, processes=None):
-        launcher = (
-            [sys.executable]
-            if processes is None
-            else [
-                sys.executable,
-                '-m',
-                'torch.distributed.run',
-                '--nnodes=1',
-                f'--nproc_per_node={processes}',
-                '--rdzv_backend=c10d',
-                '--rdzv_endpoint=localhost:0',
-            ]
-        )
-        out = self.run(*launcher, self.repo / f'tools/{name}.py', *args)
+        """Output of a tool, which must succeed."""
+        if processes is None:
+            out = self.run(name, *args)
+        else:
+            out = self.run_by_torchrun(processes, name, *args)
         assert out.returncode == 0, out.stdout[-3000:] + out.stderr[-3000:]
         return out.stdout + out.stderr
 
@@ -110,8 +100,8 @@ class Place:
 
 
 @pytest.fixture(scope='module')
-def place(tmp_path_factory, repo):
-    return Place(tmp_path_factory.mktemp('a place'), repo)
+def place(tmp_path_factory, repo, forks):
+    return Place(tmp_path_factory.mktemp('a place'), repo, forks)
 
 
 @pytest.fixture(scope='module')
@@ -291,7 +281,7 @@ def test_another_seed_trains_another_model(place, trained):
 def test_a_missing_data_set_ends_in_one_sentence(place, args):
     name, *rest = args
     (place.folder / 'x.pth').touch()
-    out = place.run(sys.executable, place.repo / f'tools/{name}.py', *rest)
+    out = place.run(name, *rest)
     assert out.returncode == 1
     assert 'Traceback' not in out.stderr
     last = out.stderr.strip().splitlines()[-1]
@@ -300,8 +290,7 @@ def test_a_missing_data_set_ends_in_one_sentence(place, args):
 
 def test_a_checkpoint_of_another_model_is_refused(place, trained):
     out = place.run(
-        sys.executable,
-        place.repo / 'tools/test.py',
+        'test',
         'tiny.py',
         f'{trained[0]}/epoch_1.pth',
         '--cfg-options',

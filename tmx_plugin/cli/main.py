@@ -11,6 +11,8 @@ from typing import Optional
 
 from .commands import COMMANDS, PACKAGE, ROOT
 
+#: Without these no command runs; of mmcv and mmaction the package itself says what to install.
+STACK = ('torch', 'numpy', 'mmengine', 'mmcv', 'mmaction')
 USAGE = """usage: tmx COMMAND [ARGUMENT ...]
 
 TemporalMaxer: which actions happen in a video, and from when to when.
@@ -46,6 +48,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return 2
     try:
         return _run(name, COMMANDS[name].target, arguments)
+    except ModuleNotFoundError as error:
+        if '--debug' in arguments or (error.name or 'mmcv').split('.')[0] not in STACK:
+            raise
+        advice = '; pip install "tmx_plugin[mmlite]"' if error.name else ''
+        print(f'tmx {name}: {error}{advice}', file=sys.stderr)
+        return 1
     except SystemExit as end:
         if not end.code and {'-h', '--help'} & {*arguments}:
             with suppress(BrokenPipeError):  # tmx COMMAND --help | head
