@@ -117,14 +117,14 @@ Journal`. At the end of the context, by an error, SIGTERM or Ctrl-C too, the fil
         self.journal.add(entry)
 
     def _write_own(self, video: str, actions: list) -> None:
-        for write, suffix, per_video in self.formats.values():
-            path = self.folder / f'{file_name(video)}{suffix}'
-            if per_video and self._own.setdefault(path, video) != video:
+        for item in self.formats.values():
+            path = self.folder / f'{file_name(video)}{item.suffix}'
+            if item.per_video and self._own.setdefault(path, video) != video:
                 raise DataError(
                     f'videos {self._own[path]!r} and {video!r} would both be written to {path}'
                 )
-            if per_video:
-                write(actions, path)
+            if item.per_video:
+                item.write(actions, path)
 
     def __enter__(self) -> 'ResultFiles':
         return self
@@ -161,9 +161,10 @@ Journal`. At the end of the context, by an error, SIGTERM or Ctrl-C too, the fil
 
     def _finish(self) -> None:
         detections = self._all()
-        for name, (_, _, per_video) in self.formats.items():
-            if not per_video:
-                options = dict(frame_rate=self.frame_rate) if name == 'label-studio' else {}
+        for name, item in self.formats.items():
+            if not item.per_video:
+                takes_rate = 'frame_rate' in item.options
+                options = dict(frame_rate=self.frame_rate) if takes_rate else {}
                 export(detections, self.folder, name, **options)
         written = set(self._own.values())
         if self.per_video:

@@ -16,7 +16,7 @@ from .archives import unpack
 from .formats import write_document
 from .formats.database_json import read_database_json
 from .formats.frames_txt import read_frames_txt
-from .formats.table import listed_split
+from .formats.subsets import listed_split
 from .released_classes import released_classes
 
 _FEATURES = ('.npy', '.npz')

@@ -1,41 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """One entry to all exporters, by name of the format."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmengine.logging import print_log
 
-from tmx_plugin.utils.files import file_name
-
 from ..errors import ConfigError, DataError
-from .activitynet import read_activitynet, write_activitynet
-from .csv_table import write_csv
-from .epic_submission import write_epic_submission
-from .label_studio import write_label_studio
-from .subtitles import write_srt, write_vtt
+from ..utils.files import file_name
+from .activitynet import read_activitynet
+from .registry import FORMATS, DetectionFormat
 
 
-class Format(NamedTuple):
-    """How a format is written: by which function, the file's suffix, a file a video or one."""
-
-    write: Callable
-    suffix: str
-    per_video: bool = False
-
-
-FORMATS = {
-    'activitynet': Format(write_activitynet, '.json'),
-    'csv': Format(write_csv, '.csv'),
-    'srt': Format(write_srt, '.srt', per_video=True),
-    'vtt': Format(write_vtt, '.vtt', per_video=True),
-    'label-studio': Format(write_label_studio, '.label-studio.json'),
-    'epic': Format(write_epic_submission, '.epic.json'),
-}
-
-
-def find_format(name: str) -> Format:
+def find_format(name: str) -> DetectionFormat:
     """The entry of ``FORMATS`` of a name.
 
     Raises:
@@ -61,8 +39,7 @@ def export(
         format (str): A key of ``FORMATS``.
         name (str): Stem of the file, where all videos share one: NAME.json, NAME.csv,
             NAME.label-studio.json, NAME.epic.json. Subtitles are VIDEO.srt and VIDEO.vtt.
-        **options: What the format's function needs besides: ``frame_rate`` for label-studio;
-            ``sls_pt``, ``sls_tl``, ``sls_td`` for epic.
+        **options: ``options`` of the format.
 
     Returns:
         list[Path]: The files written.
@@ -70,16 +47,16 @@ def export(
     Raises:
         TmxError: An unknown format, or two videos whose file would be the same.
     """
-    write, suffix, per_video = find_format(format)
-    if not per_video:
-        return [write(detections, Path(folder) / f'{name}{suffix}', **options)]
+    item = find_format(format)
+    if not item.per_video:
+        return [item.write(detections, Path(folder) / f'{name}{item.suffix}', **options)]
     paths: dict = {}
     for video in detections:
-        path = Path(folder) / f'{file_name(video)}{suffix}'
+        path = Path(folder) / f'{file_name(video)}{item.suffix}'
         if path in paths:
             raise DataError(f'videos {paths[path]!r} and {video!r} would both be written to {path}')
         paths[path] = video
-    return [write(detections[video], path, **options) for path, video in paths.items()]
+    return [item.write(detections[video], path, **options) for path, video in paths.items()]
 
 
 def add_existing(

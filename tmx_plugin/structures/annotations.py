@@ -49,6 +49,19 @@ class VideoAnnotation:
     segments_sec: np.ndarray
     labels: tuple
 
+    def as_json(self) -> dict:
+        """The video as annotation files have it, without what is not known."""
+        facts = dict(
+            subset=self.subset, duration=self.duration, frame=self.num_frames, fps=self.fps
+        )
+        return dict(
+            {key: value for key, value in facts.items() if value is not None},
+            annotations=[
+                dict(label=label, segment=segment)
+                for label, segment in zip(self.labels, self.segments_sec.tolist())
+            ],
+        )
+
 
 def match_subsets(wanted: Iterable[str], available: Iterable[str]) -> list:
     """Names in ``available`` that mean one of the ``wanted`` subsets.

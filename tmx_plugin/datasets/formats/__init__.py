@@ -9,7 +9,8 @@ from .epic import read_epic
 from .frames_txt import read_frames_txt
 from .label_studio import read_label_studio
 from .registry import FORMATS
-from .table import listed_split, random_split, read_csv
+from .subsets import listed_split, random_split
+from .table import read_csv
 from .thumos_txt import read_thumos_txt
 from .video_info import VideoInfo
 

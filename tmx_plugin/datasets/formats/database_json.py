@@ -4,6 +4,7 @@
 from ...errors import FormatError
 from ...utils.text_files import read_json
 from ..annotations import read_annotations
+from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
 
 
@@ -17,7 +18,7 @@ def read_database_json(
         videos (VideoInfo, optional): Durations, frames and fps that replace those of the file.
         classes (str | Path, optional): Ordered class list. Default: see ``order_by_id``.
         subsets (dict, optional): New names of subsets. Default: :func:`subset_names`.
-        on_reversed (str): See :meth:`AnnotationDocument.add_segment`.
+        on_reversed (str): See :func:`.assemble.assemble`.
         order_by_id (bool): Order the classes by ``label_id`` where every label has one, else by
             name.
 
@@ -28,7 +29,7 @@ def read_database_json(
         FileNotFoundError, DataError: A file is missing, damaged or not of this format, or none
             has a subset that ``subsets`` names.
     """
-    document = AnnotationDocument()
+    entries: dict[str, VideoEntry] = {}
     ids: dict = {}
     files = [(path, read_annotations(path, facts=videos)) for path in sources]
     rename = subset_names(video.subset for _, content in files for video in content)
@@ -42,31 +43,30 @@ def read_database_json(
     rename.update(subsets or {})
     for path, content in files:
         for video in content:
-            if video.video_id in document.database:
+            if video.video_id in entries:
                 raise FormatError(path, 'each video in one file', 'it again', video.video_id)
-            _add_video(document, video, path, videos, rename, on_reversed)
+            entries[video.video_id] = VideoEntry(
+                video.video_id,
+                str(path),
+                [
+                    (label, *times)
+                    for label, times in zip(video.labels, video.segments_sec.tolist())
+                ],
+                dict(duration=video.duration, frame=video.num_frames, fps=video.fps),
+                rename[video.subset],
+            )
         if order_by_id:
             _collect_ids(path, ids)
+    document = assemble(entries.values(), videos=videos, classes=classes, on_reversed=on_reversed)
     by_id = [ids[number] for number in sorted(ids)]
-    document.set_classes(
-        classes, sources[0], default=by_id if set(by_id) == document.labels() else None
-    )
+    if classes is None and {*by_id} == {*document.classes}:
+        document.classes = by_id
     changed = {old: new for old, new in rename.items() if old != new}
     if changed:
         document.notes.append(
             'subsets were renamed: ' + ', '.join(f'{old} -> {new}' for old, new in changed.items())
         )
     return document
-
-
-def _add_video(document, video, path, videos, rename, on_reversed):
-    name = video.video_id
-    facts = {'duration': video.duration, 'frame': video.num_frames, 'fps': video.fps}
-    if videos is not None and name in videos:
-        facts = videos[name]
-    document.add_video(name, subset=rename[video.subset], source=path, **facts)
-    for label, (start, end) in zip(video.labels, video.segments_sec.tolist()):
-        document.add_segment(name, label, start, end, source=path, on_reversed=on_reversed)
 
 
 def _collect_ids(path, ids: dict):

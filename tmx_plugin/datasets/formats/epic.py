@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import FormatError
 from ...structures.epic import NOUNS_WITHOUT_INSTANCE
+from .assemble import VideoEntry, assemble, entry_of
 from .document import AnnotationDocument
 from .files import parse_int, parse_seconds, read_rows
 
@@ -110,7 +111,7 @@ def read_epic(
         verb_classes, noun_classes (str | Path): The official class lists.
         videos (VideoInfo): Durations.
         target (str): 'verb', 'noun' or 'action'.
-        on_reversed (str): See :meth:`AnnotationDocument.add_segment`.
+        on_reversed (str): See :func:`.assemble.assemble`.
 
     Raises:
         FormatError: If a file, row, class or duration is wrong or missing.
@@ -121,7 +122,8 @@ def read_epic(
         for number, key in read_class_csv(noun_classes).items()
         if number not in NOUNS_WITHOUT_INSTANCE
     }
-    document, actions = AnnotationDocument(), set()
+    entries: dict[str, VideoEntry] = {}
+    actions = set()
     for item in sources:
         subset, path = _split_source(item)
         for source, name, start, end, verb, noun in _instances(path):
@@ -130,22 +132,14 @@ def read_epic(
                 _known(nouns, noun, 'noun', source, name),
             )
             actions.add((verb, noun))
-            if name not in document.database:
-                duration = videos.require(name, source)['duration']
-                document.add_video(name, subset=subset, duration=duration, fps=FPS, source=source)
-            elif document.database[name]['subset'] != subset:
-                raise FormatError(
-                    source,
-                    f'a video of one subset ({document.database[name]["subset"]})',
-                    subset,
-                    name,
-                )
+            entry = entry_of(entries, name, path, subset, source)
+            if entry.facts is None:
+                entry.facts = dict(duration=videos.require(name, source)['duration'], fps=FPS)
             label = {'verb': keys[0], 'noun': keys[1], 'action': f'{verb},{noun}'}[target]
-            document.add_segment(name, label, start, end, source=source, on_reversed=on_reversed)
+            entry.segments.append((label, start, end, source))
     names = {
         'verb': list(verbs.values()),
         'noun': list(nouns.values()),
         'action': [f'{verb},{noun}' for verb, noun in sorted(actions)],
     }
-    document.set_classes(None, sources[0], default=names[target])
-    return document
+    return assemble(entries.values(), default_classes=names[target], on_reversed=on_reversed)

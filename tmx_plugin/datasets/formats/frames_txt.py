@@ -15,8 +15,8 @@ import numpy as np
 
 from ...errors import FormatError
 from ...utils.text_files import is_finite, read_text
+from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument, positive
-from .table import random_split
 
 #: Background labels of the public data sets; left out unless others are named.
 BACKGROUND = ('background', 'action_start', 'action_end', 'SIL')
@@ -82,10 +82,7 @@ def read_frames_txt(
         background (Iterable[str]): Labels that mean no action.
         mapping (str | Path, optional): ``mapping.txt``. It gives the order of the classes, and the
             names where the files hold ids.
-        classes (str | Path, optional): Ordered class list; default: the mapping's, else by name.
-        split (Callable, optional): ``split(names) -> {name: subset}``; default
-            :func:`.table.random_split`.
-        on_reversed (str): See :meth:`AnnotationDocument.add_segment`.
+        classes, split, on_reversed: See :func:`.assemble.assemble`.
 
     Raises:
         FormatError: If a file is not of this format, a label is not in the mapping, or the rate or
@@ -93,8 +90,7 @@ def read_frames_txt(
     """
     names = read_mapping(mapping) if mapping else {}
     files = _video_files(sources)
-    subset_by_video = (split or random_split)(list(files))
-    document, left_out = AnnotationDocument(), dict.fromkeys(background, 0)
+    entries, left_out = [], dict.fromkeys(background, 0)
     for name, path in files.items():
         lines = [line.strip() for line in read_text(path).rstrip().splitlines()]
         spans = _spans(lines)
@@ -102,15 +98,23 @@ def read_frames_txt(
             facts, segments = _frame_labels(lines, path, name, fps)
         else:
             facts, segments = _span_table(spans, path, name, fps, times, videos)
-        document.add_video(name, subset=subset_by_video[name], source=path, **facts)
+        entry = VideoEntry(name, str(path), facts=facts)
         for label, start, end in segments:
             label = _label(label, names, mapping, path, name)
             if label in left_out:
                 left_out[label] += 1
             else:
-                document.add_segment(name, label, start, end, source=path, on_reversed=on_reversed)
+                entry.segments.append((label, start, end))
+        entries.append(entry)
     ordered = [label for label in names.values() if label not in left_out]
-    document.set_classes(classes, sources[0], default=ordered or None)
+    document = assemble(
+        entries,
+        split=split,
+        note_split=False,
+        classes=classes,
+        default_classes=ordered,
+        on_reversed=on_reversed,
+    )
     told = ', '.join(f'{label} ({count})' for label, count in left_out.items() if count)
     document.notes.append(f'background labels left out: {told or "none"}')
     return document

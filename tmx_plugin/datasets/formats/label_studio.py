@@ -13,9 +13,9 @@ from urllib.parse import unquote
 from ...errors import FormatError
 from ...utils.names import some
 from ...utils.text_files import is_finite, read_json
+from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument, positive
 from .files import video_name
-from .table import random_split
 
 TYPE = 'timelinelabels'
 #: Types whose start and end are seconds.
@@ -37,10 +37,8 @@ def read_label_studio(
         fps (float, optional): ``frameRate`` of the labelling configuration (Label Studio's default:
             24), for results of the video time line.
         videos (VideoInfo): Durations.
-        classes (str | Path, optional): Ordered class list; default: by name.
-        split (Callable, optional): See :func:`tmx_plugin.datasets.formats.table.read_csv`.
         predictions (bool): Take the last prediction of tasks without an annotation.
-        on_reversed (str): See :meth:`AnnotationDocument.add_segment`.
+        classes, split, on_reversed: See :func:`.assemble.assemble`.
 
     Raises:
         FormatError: If a file is not such an export, or a duration is nowhere to be found.
@@ -49,25 +47,30 @@ def read_label_studio(
         fps = positive(
             fps, 'the frame rate of the labelling configuration (--fps)', sources[0], None
         )
-    document = AnnotationDocument()
     tasks, skipped = _results(sources, predictions)
-    subset_by_video = (split or random_split)(list(tasks))
-    others: Counter = Counter()
+    entries, others = [], Counter()
     for name, (path, result) in tasks.items():
-        document.add_video(
-            name, subset=subset_by_video[name], source=path, **videos.require(name, path)
-        )
+        entry = VideoEntry(name, path)
         for item in result:
             kind = item.get('type') if isinstance(item, dict) else None
             if kind == TYPE:
-                _add_frames(document, name, item, fps, path, on_reversed)
+                entry.segments += _from_frames(path, name, item, fps)
             elif kind in SECONDS_TYPES:
-                _add_seconds(document, name, item, path, on_reversed)
+                entry.segments += _from_seconds(path, name, item)
             else:
                 others[str(kind)] += 1
+        entries.append(entry)
+    document = assemble(
+        entries,
+        videos=videos,
+        split=split,
+        note_split=False,
+        classes=classes,
+        on_reversed=on_reversed,
+    )
     if others:
         told = ', '.join(f'{count} of type {kind!r}' for kind, count in others.items())
-        if not any(video['annotations'] for video in document.database.values()):
+        if not any(entry.segments for entry in entries):
             raise FormatError(
                 sources[0], f'results of type {TYPE}, {" or ".join(SECONDS_TYPES)}', f'only {told}'
             )
@@ -76,7 +79,6 @@ def read_label_studio(
         document.notes.append(
             f'{len(skipped)} tasks without an annotation were skipped: ' + some(skipped, 5)
         )
-    document.set_classes(classes, sources[0])
     return document
 
 
@@ -142,7 +144,7 @@ def _result(task, path, name, predictions):
     return chosen['result']
 
 
-def _add_frames(document, name, item, fps, path, on_reversed):
+def _from_frames(path, name, item, fps):
     value = item.get('value')
     if (
         not isinstance(value, dict)
@@ -165,17 +167,10 @@ def _add_frames(document, name, item, fps, path, on_reversed):
         if not frames[0] >= 1:
             raise FormatError(path, 'frames counted from 1', span, name)
         for label in value[TYPE]:
-            document.add_segment(
-                name,
-                label,
-                (frames[0] - 1) / fps,
-                frames[1] / fps,
-                source=path,
-                on_reversed=on_reversed,
-            )
+            yield label, (frames[0] - 1) / fps, frames[1] / fps
 
 
-def _add_seconds(document, name, item, path, on_reversed):
+def _from_seconds(path, name, item):
     value = item.get('value')
     times = [value.get(key) for key in ('start', 'end')] if isinstance(value, dict) else []
     labels = value.get(item['type']) if isinstance(value, dict) else None
@@ -187,4 +182,4 @@ def _add_seconds(document, name, item, path, on_reversed):
             name,
         )
     for label in labels:
-        document.add_segment(name, label, *times, source=path, on_reversed=on_reversed)
+        yield (label, *times)

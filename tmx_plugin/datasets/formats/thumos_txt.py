@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ...errors import FormatError
 from ...utils.text_files import read_text
+from .assemble import VideoEntry, assemble, entry_of
 from .document import AnnotationDocument
 from .files import parse_seconds
 
@@ -33,13 +34,12 @@ def read_thumos_txt(sources, *, videos, classes=None, on_reversed='error') -> An
     Args:
         sources (Sequence[str | Path]): Files, or folders of them.
         videos (VideoInfo): Durations and frames, which the text files lack.
-        classes (str | Path, optional): Ordered class list.
-        on_reversed (str): See :meth:`AnnotationDocument.add_segment`.
+        classes, on_reversed: See :func:`.assemble.assemble`.
 
     Raises:
         FormatError: If a file or line is not of this format.
     """
-    document = AnnotationDocument()
+    entries: dict[str, VideoEntry] = {}
     for path in _class_files(sources):
         label, _, suffix = path.stem.rpartition('_')
         if not label or suffix not in SUBSET_OF_SUFFIX:
@@ -52,10 +52,8 @@ def read_thumos_txt(sources, *, videos, classes=None, on_reversed='error') -> An
             if len(fields) != 3:
                 raise FormatError(source, 'a line "video start end"', repr(line[:80]))
             name = fields[0]
-            document.add_video(
-                name, subset=SUBSET_OF_SUFFIX[suffix], source=source, **videos.require(name, source)
-            )
             start, end = (parse_seconds(field, source, name) for field in fields[1:])
-            document.add_segment(name, label, start, end, source=source, on_reversed=on_reversed)
-    document.set_classes(classes, sources[0])
-    return document
+            entry = entry_of(entries, name, path, SUBSET_OF_SUFFIX[suffix], source)
+            entry.facts = entry.facts or videos.require(name, source)
+            entry.segments.append((label, start, end, source))
+    return assemble(entries.values(), classes=classes, on_reversed=on_reversed)
