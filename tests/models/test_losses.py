@@ -10,6 +10,8 @@ from tmx_plugin.models.common.segment_iou import aligned_segment_diou, offset_di
 from tmx_plugin.models.losses import (
     SegmentDIoULoss,
     SnippetFocalLoss,
+    focal,
+    focal_loss_sum,
     negative_focal_loss,
     sigmoid_focal_loss,
 )
@@ -47,6 +49,29 @@ def test_point_weights():
     logits, targets, weight = torch.randn(4, 3), torch.eye(4, 3), torch.tensor([1.0, 0, 0.5, 2])
     expected = (sigmoid_focal_loss(logits, targets).sum(1) * weight).sum()
     torch.testing.assert_close(SnippetFocalLoss()(logits, targets, weight), expected)
+
+
+@pytest.mark.parametrize('smooth', [0.0, 0.1])
+def test_sum_in_chunks_and_its_gradient_equal_those_over_dense_targets(monkeypatch, smooth):
+    monkeypatch.setitem(focal.CHUNKS, 'cpu', 7 * 5)  # 7 rows at once
+    torch.manual_seed(0)
+    logits = (4 * torch.randn(60, 5, dtype=torch.float64)).requires_grad_()
+    targets, weight = (torch.rand(60, 5) < 0.2).double(), torch.rand(60).double()
+    soft = targets * (1 - smooth) + smooth / 6
+    expected = (sigmoid_focal_loss(logits, soft) * weight[:, None]).sum()
+    (expected_grad,) = torch.autograd.grad(expected, logits)
+    found = focal_loss_sum(logits, targets.nonzero(), weight, label_smoothing=smooth)
+    (grad,) = torch.autograd.grad(3 * found, logits)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(grad, 3 * expected_grad)
+
+
+def test_half_precision_is_summed_in_single_precision():
+    logits = torch.full((5000, 1), -2.0, dtype=torch.bfloat16, requires_grad=True)
+    loss = focal_loss_sum(logits, torch.zeros(0, 2, dtype=torch.int64), torch.ones(5000))
+    loss.backward()
+    assert loss.dtype == torch.float32 and logits.grad.dtype == torch.bfloat16
+    assert loss.item() == pytest.approx(5000 * negative_focal_loss(torch.tensor(-2.0)).item())
 
 
 @pytest.mark.parametrize(

@@ -66,10 +66,16 @@ def conv_grad_input(grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
 
 def conv_grad_weight(grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """Gradient (O, C, kernel size) of the weight, from ``grad`` (B, T, O) and x (B, T, C)."""
-    large = weight.numel() * weight.element_size() > LARGE_WEIGHT
-    slow_last = large and x.device.type == 'cpu' and x.dtype == torch.float32
-    if (_fixed[-1] if _fixed else 'first' if slow_last else 'last') == 'first':
+    if _fixed and _fixed[-1] == 'first':
         return _conv_backward(swap_copy(grad), swap_copy(x), weight, 1)
+    large = weight.numel() * weight.element_size() > LARGE_WEIGHT
+    if not _fixed and large and x.device.type == 'cpu' and x.dtype == torch.float32:
+        # Video by video: the copies, oneDNN's too, are those of one, and stay in the cache longer.
+        total = torch.zeros_like(weight)
+        for i in range(len(x)):
+            one = slice(i, i + 1)
+            total += _conv_backward(swap_copy(grad[one]), swap_copy(x[one]), weight, 1)
+        return total
     return _conv_backward(_image(grad), _image(x), weight.unsqueeze(2), 1).squeeze(2)
 
 

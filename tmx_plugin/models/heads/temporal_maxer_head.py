@@ -167,14 +167,24 @@ class TemporalMaxerHead(BaseModule):
             self.assigner.assign(points, masks[i], logits[i], offsets[i], gt.segments, gt.labels)
             for i, gt in enumerate(gt_instances)
         ]
-        targets = torch.stack([a.class_targets for a in assigned])  # (B, N, K)
+        num_points, num_classes = logits.shape[1:]
         weights = torch.stack([a.weights for a in assigned])  # (B, N)
         offset_targets = torch.stack([a.offset_targets for a in assigned])  # (B, N, 2)
-        positive = targets.any(-1) & masks
+        pairs = torch.cat(  # (Q, 2), rows of the batch and classes
+            [
+                a.positives + a.positives.new_tensor([i * num_points, 0])
+                for i, a in enumerate(assigned)
+            ]
+        )
+        positive = torch.zeros_like(masks)
+        positive.view(-1)[pairs[:, 0]] = True
         num_pos = positive.sum()
         cls_norm, reg_norm = self._normalizers(num_pos)
 
-        loss_cls = self.loss_cls(logits[masks], targets[masks], weights[masks]) / cls_norm
+        # Padding has weight 0: choosing the valid points would copy all logits.
+        loss_cls = (
+            self.loss_cls(logits.reshape(-1, num_classes), pairs, weights.reshape(-1)) / cls_norm
+        )
         # Without positives both tensors are empty: the loss is 0 and stays attached to the graph.
         pos_points = points[positive.nonzero()[:, 1]]
         loss_reg = (

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from typing import Optional
 
+import torch
 from mmaction.registry import MODELS
 from torch import Tensor, nn
 
 from ..common.segment_iou import aligned_segment_diou
-from .focal import sigmoid_focal_loss
+from .focal import focal_loss_sum
 
 
 @MODELS.register_module()
@@ -30,12 +31,25 @@ class SnippetFocalLoss(nn.Module):
         self.alpha, self.gamma, self.label_smoothing = alpha, gamma, label_smoothing
 
     def forward(self, logits: Tensor, targets: Tensor, weight: Optional[Tensor] = None) -> Tensor:
-        """Args: logits and targets (P, K), weight (P, ). Returns a scalar, not normalised."""
-        if self.label_smoothing:
-            smooth = self.label_smoothing
-            targets = targets * (1 - smooth) + smooth / (logits.shape[-1] + 1)
-        loss = sigmoid_focal_loss(logits, targets, self.alpha, self.gamma)
-        return loss.sum() if weight is None else (loss * weight[:, None]).sum()
+        """Sum over points and classes, not normalised.
+
+        Args:
+            logits (Tensor): (P, K).
+            targets (Tensor): The classes that are there: pairs (Q, 2) of a point and a class,
+                int64, in the order of the points; or (P, K), 0 or 1, of another dtype.
+            weight (Tensor, optional): Of each point, (P, ).
+
+        Returns:
+            Tensor: Scalar.
+        """
+        return focal_loss_sum(
+            logits,
+            targets if targets.dtype == torch.int64 else targets.nonzero(),
+            logits.new_ones(len(logits)) if weight is None else weight,
+            alpha=self.alpha,
+            gamma=self.gamma,
+            label_smoothing=self.label_smoothing,
+        )
 
 
 @MODELS.register_module()

@@ -10,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...errors import ConfigError, DataError
-from ..common import TemporalConvBlock
+from ..common import TemporalConvBlock, max_pool
 
 
 def level_lengths(length: int, num_levels: int) -> list[int]:
@@ -147,8 +147,7 @@ class TemporalMaxerNeck(BaseModule):
         if extent is not None:
             # Pooling lets an even length spill over by one; alone, the video ends before it.
             pooled = pooled & _within(extent, pooled.shape[1], pooled.device)
-        image = x.transpose(1, 2).unsqueeze(2)  # (B, C, 1, T), channels last
-        x = F.max_pool2d(image, (1, 3), stride=(1, 2), padding=(0, 1)).squeeze(2).transpose(1, 2)
+        x = max_pool(x)
         return x * pooled.unsqueeze(-1).to(x.dtype), pooled
 
     @staticmethod

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...errors import ConfigError
 from ..common.segment_iou import offset_diou_cost
-from ..losses.focal import negative_focal_loss, sigmoid_focal_loss
+from ..losses.focal import negative_focal_loss, row_chunks, sigmoid_focal_loss
 from .points import Points
 
 
@@ -22,10 +22,18 @@ class Assignment(NamedTuple):
 
     matched_points: Tensor  # (P, ) int64, point of each matched pair
     matched_gts: Tensor  # (P, ) int64, segment of each matched pair
+    positives: Tensor  # (Q, 2) int64, point and class of the matched pairs, each once, by point
     nearest_gt: Tensor  # (N, ) int64, segment of least cost around the point, -1 where none is
-    class_targets: Tensor  # (N, K) 0 / 1, union over the matched segments
     offset_targets: Tensor  # (N, 2) strides from the point to start and end of `nearest_gt`
     weights: Tensor  # (N, ) weight in both losses, 0 on padding
+    num_classes: int  # K
+
+    @property
+    def class_targets(self) -> Tensor:
+        """(N, K) 0 / 1, union over the matched segments; built when it is asked for."""
+        targets = self.weights.new_zeros(len(self.weights), self.num_classes)
+        targets[self.positives.unbind(1)] = 1
+        return targets
 
 
 @TASK_UTILS.register_module()
@@ -111,8 +119,8 @@ class TemporalSimOTAAssigner:
             & costs.isfinite()
         )
         matched_points, matched_gts = point_idx[matched], gt_idx[matched]
-        class_targets = torch.zeros_like(cls_logits)
-        class_targets[matched_points, gt_labels[matched_gts]] = 1
+        num_classes = cls_logits.shape[1]
+        positives = (matched_points * num_classes + gt_labels[matched_gts]).unique()
         offset_targets = torch.zeros_like(offsets)
         around = nearest_gt >= 0
         offset_targets[around] = targets[nearest_pair[around]]
@@ -123,7 +131,13 @@ class TemporalSimOTAAssigner:
             kept = cheapest_share(costs, gt_idx, num_gts, self.keep_percent)
             weights[point_idx[kept]] = 1
         return Assignment(
-            matched_points, matched_gts, nearest_gt, class_targets, offset_targets, weights
+            num_classes=num_classes,
+            matched_points=matched_points,
+            matched_gts=matched_gts,
+            positives=torch.stack((positives // num_classes, positives % num_classes), 1),
+            nearest_gt=nearest_gt,
+            offset_targets=offset_targets,
+            weights=weights,
         )
 
 
@@ -167,7 +181,7 @@ def one_hot_focal_cost(cls_logits: Tensor, point_idx: Tensor, labels: Tensor) ->
 
     Args:
         cls_logits (Tensor): (N, K).
-        point_idx (Tensor): Point of each pair, (M, ).
+        point_idx (Tensor): Point of each pair, (M, ), ascending.
         labels (Tensor): Label of each pair, (M, ).
 
     Returns:
@@ -177,10 +191,14 @@ def one_hot_focal_cost(cls_logits: Tensor, point_idx: Tensor, labels: Tensor) ->
         >>> one_hot_focal_cost(torch.zeros(1, 2), torch.tensor([0]), torch.tensor([1]))
         tensor([0.1733])
     """
-    negative = negative_focal_loss(cls_logits)  # (N, K)
     logits = cls_logits[point_idx, labels]
     positive = sigmoid_focal_loss(logits, torch.ones_like(logits))
-    return negative.sum(-1)[point_idx] + (positive - negative[point_idx, labels])
+    sums, at_pairs = [], []
+    for rows, pairs in row_chunks(cls_logits, point_idx):
+        negative = negative_focal_loss(cls_logits[rows])
+        sums.append(negative.sum(-1))
+        at_pairs.append(negative[point_idx[pairs] - rows.start, labels[pairs]])
+    return torch.cat(sums)[point_idx] + (positive - torch.cat(at_pairs))
 
 
 def cheapest_pair(
