@@ -2,7 +2,9 @@
 """File backend whose files appear whole or not at all."""
 
 import errno
+from functools import wraps
 
+from mmengine.config import Config
 from mmengine.fileio import LocalBackend, register_backend
 
 from tmx_plugin.utils.files import atomic_write, free_bytes, write_error
@@ -28,3 +30,20 @@ class AtomicBackend(LocalBackend):
         """Write text to ``filepath``."""
         with atomic_write(filepath, encoding=encoding) as file:
             file.write(obj)
+
+
+def _write_whole(dump):
+    """``Config.dump``, whose ``.py`` files MMEngine writes in place, past its own backends."""
+
+    @wraps(dump)
+    def dump_whole(self, file=None):
+        if not str(file).endswith('.py'):
+            return dump(self, file)
+        with atomic_write(file) as opened:
+            opened.write(self.pretty_text)
+        return None
+
+    return dump_whole
+
+
+Config.dump = _write_whole(Config.dump)

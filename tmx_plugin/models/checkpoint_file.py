@@ -86,18 +86,30 @@ def _compare_checksums(path: Path) -> None:
 @contextmanager
 def _safe_names():
     """Let torch answer the names of NumPy and MMEngine with stand-ins while one file is read."""
-    if digit_version(torch.__version__) < digit_version('2.6.0'):  # plain data only
+    if not _has_stand_ins():  # plain data only
         yield
         return
     with torch.serialization.safe_globals(allowed_names()):
         yield
 
 
+def _has_stand_ins() -> bool:
+    """Whether torch lets a name in a file stand for another object than its own."""
+    return digit_version(torch.__version__) >= digit_version('2.6.0')
+
+
 def _why_unreadable(error: Exception) -> str:
     """Torch's reason without its advice to load the file in a way that runs its code."""
     wanted = re.search(r'GLOBAL (\S+)', str(error))
     if isinstance(error, pickle.UnpicklingError) and wanted:
-        return f'it asks for {wanted[1]}, expected tensors and plain data only'
+        reason = f'it asks for {wanted[1]}, expected tensors and plain data only'
+        if not _has_stand_ins() and wanted[1] in {name for _, name in allowed_names()}:
+            reason += (
+                f' (MMEngine\'s own checkpoints can be read safely from torch 2.6 on, this is '
+                f'{torch.__version__}; to test with one here, write its weights there with '
+                'tools/convert/released_checkpoint.py)'
+            )
+        return reason
     own = isinstance(error, (ValueError, zipfile.BadZipFile)) and str(error).startswith('its ')
     shown = own or isinstance(error, (RuntimeError, OSError))
     reason = str(error).splitlines()[0] if shown and str(error) else ''

@@ -60,6 +60,8 @@ class Counter:
         builtins.open = io.open = watched
 
     def audit(self, event, args):
+        if event in ('os.remove', 'os.rmdir') and args[1] != -1:
+            return  # a name inside an open folder: one that is removed as a whole
         changing = (
             event in _CHANGING
             or event == 'open'

@@ -20,6 +20,8 @@ from tmx_plugin.models.checkpoint import (
 )
 from tmx_plugin.models.safe_objects import to_plain
 
+from .save_hook import AtomicCheckpointHook
+
 
 @HOOKS.register_module()
 class TALCheckpointHook(Hook):
@@ -58,6 +60,7 @@ class TALCheckpointHook(Hook):
 
         A file that was named is read once here, for an error that says what is wrong with it.
         """
+        _warn_of_early_removal(runner)
         if runner._load_from is not None:
             checkpoint = load_checkpoint_file(runner._load_from, verify=self.verify)
             if runner._resume:
@@ -140,6 +143,18 @@ class TALCheckpointHook(Hook):
                 checkpoint[key] = to_plain(checkpoint[key], key, dropped)
         if dropped:
             print_log('Not saved, since they are not plain data: ' + ', '.join(dropped), 'current')
+
+
+def _warn_of_early_removal(runner) -> None:
+    """Say how to change a config whose hook removes a checkpoint before the next one is safe."""
+    for hook in getattr(runner, 'hooks', []):
+        if isinstance(hook, CheckpointHook) and not isinstance(hook, AtomicCheckpointHook):
+            runner.logger.warning(
+                f'{type(hook).__name__} of {type(hook).__module__} removes an old checkpoint '
+                'before the new one is safe on the disk. Put '
+                "default_hooks = dict(checkpoint=dict(type='AtomicCheckpointHook', ...)) into the "
+                'config, with the same arguments.'
+            )
 
 
 def checkpoint_folder(runner) -> str:

@@ -50,13 +50,14 @@ class DeferredRemoval:
         sync_folder(self._folder)
 
 
-@HOOKS.register_module()
+@HOOKS.register_module(name=['AtomicCheckpointHook', 'CheckpointHook'])
 class AtomicCheckpointHook(CheckpointHook):
     """MMEngine's hook, but an old checkpoint goes only after the new one is whole and synced.
 
     MMEngine removes first: with one checkpoint kept, a disk that fills in between leaves none.
     It also removes whatever file or folder a resumed checkpoint calls the best one; here nothing
-    outside the run's own folder is removed.
+    outside the run's own folder is removed. In the scope ``mmaction`` it is also what the name
+    ``CheckpointHook`` means, so that a config that names MMEngine's hook, or none, gets this one.
 
     Args:
         **kwargs: As for :class:`mmengine.hooks.CheckpointHook`.
