@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readers of the files of label tools and of further data sets, each on a file as documented."""
 
+import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,180 +11,32 @@ from tmx_plugin.datasets import formats
 from tmx_plugin.datasets.annotations import read_annotations
 from tmx_plugin.datasets.formats import FORMATS, FormatError
 
-EAF = """<?xml version="1.0" encoding="UTF-8"?>
-<ANNOTATION_DOCUMENT AUTHOR="" DATE="2024-01-01T00:00:00+01:00" FORMAT="3.0" VERSION="3.0">
-<HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">
-<MEDIA_DESCRIPTOR MEDIA_URL="file:///home/me/films/tea.mp4" MIME_TYPE="video/mp4"/></HEADER>
-<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="500"/>
-<TIME_SLOT TIME_SLOT_ID="ts2" TIME_VALUE="2250"/><TIME_SLOT TIME_SLOT_ID="ts3"/></TIME_ORDER>
-<TIER LINGUISTIC_TYPE_REF="default-lt" TIER_ID="action"><ANNOTATION>
-<ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts2">
-<ANNOTATION_VALUE>stir &amp; pour</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION></TIER>
-<TIER LINGUISTIC_TYPE_REF="default-lt" TIER_ID="remark"><ANNOTATION>
-<ALIGNABLE_ANNOTATION ANNOTATION_ID="a2" TIME_SLOT_REF1="ts2" TIME_SLOT_REF2="ts3">
-<ANNOTATION_VALUE>dark</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION></TIER>
-</ANNOTATION_DOCUMENT>"""
-CVAT = """<?xml version="1.0" encoding="utf-8"?>
-<annotations><version>1.1</version><meta><task><id>1</id><name>tea</name><size>50</size>
-<mode>interpolation</mode><start_frame>0</start_frame><stop_frame>49</stop_frame>
-<frame_filter></frame_filter><source>tea.mp4</source></task></meta>
-<track id="0" label="stir"><box frame="10" outside="0" keyframe="1"/>
-<box frame="11" outside="0" keyframe="0"/><box frame="12" outside="1" keyframe="1"/>
-<box frame="20" outside="0" keyframe="1"/><box frame="21" outside="0" keyframe="0"/></track>
-</annotations>"""
-BORIS = {
-    'project_format_version': '7.0',
-    'behaviors_conf': {
-        '0': {'type': 'State event', 'code': 'stir'},
-        '1': {'type': 'Point event', 'code': 'hit'},
-    },
-    'observations': {
-        'obs 1': {
-            'type': 'MEDIA',
-            'file': {'1': ['tea.mp4'], '2': []},
-            'media_info': {'length': {'tea.mp4': 30.0}, 'fps': {'tea.mp4': 25.0}},
-            'events': [
-                [1.0, 'left', 'stir', '', ''],
-                [2.0, '', 'hit', '', ''],
-                [1.5, 'right', 'stir', '', ''],
-                [4.0, 'left', 'stir', '', ''],
-                [3.0, 'right', 'stir', '', ''],
-            ],
-        }
-    },
-}
-VIA = {
-    'project': {},
-    'config': {},
-    'attribute': {
-        '1': {'aname': 'action', 'type': 4, 'options': {'0': 'stir', '1': 'pour'}},
-        '2': {'aname': 'remark', 'type': 1, 'options': {}},
-    },
-    'file': {'1': {'fid': '1', 'fname': 'tea.mp4'}},
-    'view': {'1': {'fid_list': ['1']}},
-    'metadata': {
-        '1_a': {'vid': '1', 'flg': 0, 'z': [1.25, 2.5], 'xy': [], 'av': {'1': '1'}},
-        '1_b': {'vid': '1', 'flg': 0, 'z': [3], 'xy': [2, 0, 0, 9, 9], 'av': {}},
-    },
-}
-ACTIONS = {
-    'v1': {'subset': 'training', 'duration': 9.0, 'actions': [[0, 1.0, 2.0], [1, 1.5, 3.0]]},
-    'v2': {'subset': 'testing', 'duration': 8.0, 'actions': []},
-}
-FLAT = {
-    'v_1': {
-        'duration_second': 9.0,
-        'duration_frame': 270,
-        'feature_frame': 260,
-        'annotations': [{'segment': [1.0, 2.0], 'label': 'stir'}],
-    }
-}
-EGO4D = {
-    'version': '2',
-    'videos': [
-        {
-            'video_uid': 'u',
-            'split': 'val',
-            'clips': [
-                {
-                    'clip_uid': 'c',
-                    'video_start_sec': 10.0,
-                    'video_end_sec': 490.0,
-                    'annotations': [
-                        {
-                            'annotator_uid': 'x',
-                            'labels': [
-                                {
-                                    'start_time': 5.0,
-                                    'end_time': 7.0,
-                                    'label': 'stir',
-                                    'primary': True,
-                                },
-                                {
-                                    'start_time': 5.0,
-                                    'end_time': 9.0,
-                                    'label': 'odd',
-                                    'primary': False,
-                                },
-                            ],
-                        },
-                        {
-                            'annotator_uid': 'y',
-                            'labels': [
-                                {
-                                    'start_time': 5.0,
-                                    'end_time': 7.0,
-                                    'label': 'stir',
-                                    'primary': True,
-                                }
-                            ],
-                        },
-                    ],
-                }
-            ],
-        }
-    ],
-}
-GOALSTEP = {
-    'version': 'v1',
-    'videos': [
-        {
-            'video_uid': 'u',
-            'goal_category': 'COOKING',
-            'segments': [
-                {
-                    'start_time': 1.0,
-                    'end_time': 9.0,
-                    'step_category': 'mix',
-                    'segments': [
-                        {
-                            'start_time': 2.0,
-                            'end_time': 3.0,
-                            'step_category': 'mix: stir',
-                            'segments': [],
-                        }
-                    ],
-                }
-            ],
-        }
-    ],
-}
-CHARADES = 'id,subject,actions,length\nAB1,S1,c001 1.50 2.00;c000 3.00 4.25,30.5\nAB2,S2,,12.0\n'
+_spec = importlib.util.spec_from_file_location(
+    'format_examples', Path(__file__).parents[1] / 'format_examples.py'
+)
+examples = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(examples)
+EAF, CVAT, BORIS, VIA = examples.EAF, examples.CVAT, examples.BORIS, examples.VIA
+ACTIONS, FLAT, EGO4D = examples.ACTIONS, examples.FLAT, examples.EGO4D
+GOALSTEP, CHARADES = examples.GOALSTEP, examples.CHARADES
 
 
 def stir(start, end, label='stir'):
     return {'label': label, 'segment': [start, end]}
 
 
-CASES = [
-    ('elan', 'tea.eaf', EAF, dict(tiers=['action']), {'tea': [stir(0.5, 2.25, 'stir & pour')]}),
-    ('cvat', 'annotations.xml', CVAT, dict(fps=10), {'tea': [stir(1.0, 1.2), stir(2.0, 2.2)]}),
-    ('boris', 'p.boris', BORIS, {}, {'tea': [stir(1.0, 4.0), stir(1.5, 3.0)]}),
-    ('via', 'via.json', VIA, {}, {'tea': [stir(1.25, 2.5, 'pour')]}),
-    (
-        'actions-json',
-        'multithumos.json',
-        ACTIONS,
-        dict(classes=('stir', 'pour')),
-        {'v1': [stir(1.0, 2.0), stir(1.5, 3.0, 'pour')], 'v2': []},
-    ),
-    ('activitynet-flat', 'anet_anno_train.json', FLAT, {}, {'v_1': [stir(1.0, 2.0)]}),
-    ('ego4d-mq', 'moments_val.json', EGO4D, {}, {'c': [stir(5.0, 7.0)]}),
-    (
-        'goalstep',
-        'goalstep_train.json',
-        GOALSTEP,
-        {},
-        {'u': [stir(1.0, 9.0, 'mix'), stir(2.0, 3.0, 'mix: stir')]},
-    ),
-    (
-        'charades',
-        'Charades_v1_test.csv',
-        CHARADES,
-        {},
-        {'AB1': [stir(1.5, 2.0, 'c001'), stir(3.0, 4.25, 'c000')], 'AB2': []},
-    ),
-]
+EXPECTED = {
+    'elan': {'tea': [stir(0.5, 2.25, 'stir & pour')]},
+    'cvat': {'tea': [stir(1.0, 1.2), stir(2.0, 2.2)]},
+    'boris': {'tea': [stir(1.0, 4.0), stir(1.5, 3.0)]},
+    'via': {'tea': [stir(1.25, 2.5, 'pour')]},
+    'actions-json': {'v1': [stir(1.0, 2.0), stir(1.5, 3.0, 'pour')], 'v2': []},
+    'activitynet-flat': {'v_1': [stir(1.0, 2.0)]},
+    'ego4d-mq': {'c': [stir(5.0, 7.0)]},
+    'goalstep': {'u': [stir(1.0, 9.0, 'mix'), stir(2.0, 3.0, 'mix: stir')]},
+    'charades': {'AB1': [stir(1.5, 2.0, 'c001'), stir(3.0, 4.25, 'c000')], 'AB2': []},
+}
+CASES = [(name, *examples.EXAMPLES[name], expected) for name, expected in EXPECTED.items()]
 
 
 def write(path, content):
@@ -197,11 +51,7 @@ def lengths(tmp_path):
 
 def read(tmp_path, lengths, name, file, content, options):
     path = write(tmp_path / file, content)
-    if isinstance(options.get('classes'), tuple):
-        options = dict(
-            options, classes=write(tmp_path / 'names.txt', '\n'.join(options['classes']) + '\n')
-        )
-    return FORMATS[name].read([path], videos=lengths, **options)
+    return FORMATS[name].read([path], videos=lengths, **examples.options_in(tmp_path, options))
 
 
 @pytest.mark.parametrize(

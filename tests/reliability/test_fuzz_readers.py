@@ -1,132 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readers under files of any content: a result or an error of the package, and no memory taken.
 
-``TMX_FUZZ_SECONDS`` gives each reader more time than the second or two of the tests.
+``TMX_FUZZ_SECONDS`` gives each reader more time than the half second of the tests.
 """
 
 import copy
-import io
+import importlib.util
 import json
 import os
 import resource
 import time
+from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tmx_plugin.datasets.annotations import read_annotations
-from tmx_plugin.datasets.feature_io import peek_shape, read_features
-from tmx_plugin.datasets.feature_values import find_bad_values
-from tmx_plugin.datasets.formats import FORMATS, guess_formats
-from tmx_plugin.datasets.formats.video_info import VideoInfo
-from tmx_plugin.datasets.side_file import read_side_file
+from tmx_plugin.datasets.formats import FORMATS
 from tmx_plugin.errors import TmxError
-from tmx_plugin.exporters.activitynet import read_activitynet
-from tmx_plugin.models.checkpoint_file import load_checkpoint_file
 
-SECONDS = float(os.environ.get('TMX_FUZZ_SECONDS', 1.3))
-MEMORY_MB = 1000
-ARRAY = np.arange(12, dtype=np.float32).reshape(4, 3)
-
-
-def _bytes(save):
-    file = io.BytesIO()
-    save(file)
-    return file.getvalue()
-
-
-def _h5():
-    h5py = pytest.importorskip('h5py')
-    file = io.BytesIO()
-    with h5py.File(file, 'w') as content:
-        content['feats'] = ARRAY
-    return file.getvalue()
-
-
-DATABASE = {
-    'database': {
-        'v': {
-            'subset': 'training',
-            'duration': 9.5,
-            'fps': 25,
-            'frame': 237,
-            'annotations': [{'label': 'run', 'segment': [1, 2.5]}],
-        }
-    }
-}
-PREDICTIONS = {
-    'version': '1',
-    'results': {'v': [{'label': 'run', 'score': 0.5, 'segment': [1, 2]}]},
-}
-TASKS = [
-    {
-        'data': {'video': 'v.mp4'},
-        'annotations': [
-            {
-                'result': [
-                    {
-                        'id': 'a',
-                        'from_name': 'videoLabels',
-                        'to_name': 'video',
-                        'type': 'timelinelabels',
-                        'value': {'ranges': [{'start': 1, 'end': 25}], 'timelinelabels': ['run']},
-                    }
-                ]
-            }
-        ],
-    }
-]
-TABLE = b'video,start,end,label,subset,duration,fps\nv,1,2.5,"run",training,9.5,25\n'
-ELAN = (
-    b'<?xml version="1.0"?><ANNOTATION_DOCUMENT><TIME_ORDER><TIME_SLOT TIME_SLOT_ID="a" '
-    b'TIME_VALUE="1000"/><TIME_SLOT TIME_SLOT_ID="b" TIME_VALUE="2000"/></TIME_ORDER><TIER '
-    b'TIER_ID="t"><ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="x" TIME_SLOT_REF1="a" '
-    b'TIME_SLOT_REF2="b"><ANNOTATION_VALUE>run</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION>'
-    b'</ANNOTATION></TIER></ANNOTATION_DOCUMENT>'
+_spec = importlib.util.spec_from_file_location(
+    'fuzz_targets', Path(__file__).with_name('fuzz_targets.py')
 )
+fuzz_targets = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(fuzz_targets)
+TARGETS = fuzz_targets.TARGETS
 
-
-def _features(path):
-    peek_shape(path)
-    find_bad_values(read_features(path))
-
-
-def _format(name, **options):
-    return lambda path: FORMATS[name].read([path], videos=VideoInfo(), **options)
-
-
-#: What is read: (name of the file, whole content or json, reader).
-TARGETS = {
-    'npy': ('x.npy', _bytes(lambda f: np.save(f, ARRAY)), _features),
-    'npz': ('x.npz', _bytes(lambda f: np.savez(f, feats=ARRAY)), _features),
-    'deflated npz': ('x.npz', _bytes(lambda f: np.savez_compressed(f, feats=ARRAY)), _features),
-    'pt': ('x.pt', _bytes(lambda f: torch.save(torch.from_numpy(ARRAY), f)), _features),
-    'h5': ('x.h5', _h5, _features),
-    'csv features': ('x.csv', b'1,2,3\n4,5,6\n', _features),
-    'checkpoint': (
-        'x.pth',
-        _bytes(
-            lambda f: torch.save(dict(state_dict=dict(a=torch.zeros(2)), meta=dict(epoch=1)), f)
-        ),
-        load_checkpoint_file,
-    ),
-    'annotations': ('x.json', DATABASE, read_annotations),
-    'predictions': ('x.json', PREDICTIONS, read_activitynet),
-    'side file': (
-        'x.json',
-        {'fps': 25, 'duration': 3.5, 'stride': 4},
-        lambda path: read_side_file(path.with_suffix('.npy')),
-    ),
-    'opentad': ('x.json', DATABASE, _format('opentad')),
-    'label-studio': ('x.json', TASKS, _format('label-studio', fps=25)),
-    'csv': ('x.csv', TABLE, _format('csv')),
-    'elan': ('x.eaf', ELAN, _format('elan')),
-    'frames-txt': ('x.txt', b'run\nrun\nwalk\n', _format('frames-txt', fps=15)),
-    'guess': ('x.json', DATABASE, guess_formats),
-}
+SECONDS = float(os.environ.get('TMX_FUZZ_SECONDS', 0.6))
+MEMORY_MB = 1000
 
 scalars = (
     st.none()
@@ -199,9 +100,28 @@ def _peak_mb() -> float:
 
 @pytest.mark.filterwarnings('ignore')
 @pytest.mark.parametrize('name', TARGETS)
+def test_the_file_that_is_changed_can_be_read(tmp_path, name):
+    target = TARGETS[name]
+    (tmp_path / target.file).write_bytes(target.data)
+    target.read(tmp_path / target.file)
+
+
+def test_every_format_has_a_file_to_change():
+    assert set(FORMATS) <= set(TARGETS)
+
+
+def test_a_new_format_is_tried_on_the_files_of_the_others(tmp_path, monkeypatch):
+    monkeypatch.setitem(FORMATS, 'new', FORMATS['csv'])
+    targets = fuzz_targets._format_targets(tmp_path)
+    assert len([name for name in targets if name.startswith('new as ')]) == len(
+        fuzz_targets.examples.EXAMPLES
+    )
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('name', TARGETS)
 def test_reads_or_refuses_in_words(tmp_path, name):
     file_name, content, read = TARGETS[name]
-    content = content() if callable(content) else content
     path = tmp_path / file_name
     if isinstance(content, bytes):
         cases = changed_bytes(content)

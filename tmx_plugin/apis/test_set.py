@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from ..engine.launch import build_runner, find_config
+from ..engine.launch import build_runner, explained_end, find_config
 from ..errors import ConfigError
 
 
@@ -42,6 +42,7 @@ def predict_test_set(config, checkpoint, out_dir, root) -> TestSetPredictions:
         TestSetPredictions: See there.
 
     Raises:
+        WriteError: The disk is full, or the folder cannot be written to.
         ConfigError: The config tests no data set of annotated videos with ``TALMetric``.
     """
     cfg = Config.fromfile(find_config(str(config), root))
@@ -62,8 +63,9 @@ def predict_test_set(config, checkpoint, out_dir, root) -> TestSetPredictions:
         load_from=str(checkpoint),
         launcher='none',
     )
-    runner = build_runner(cfg)
-    runner.test()
+    with explained_end(cfg.work_dir):
+        runner = build_runner(cfg)
+        runner.test()
     dataset = runner.test_dataloader.dataset
     return TestSetPredictions(
         path,

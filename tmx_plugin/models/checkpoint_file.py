@@ -105,7 +105,7 @@ def _why_unreadable(error: Exception) -> str:
         reason = f'it asks for {wanted[1]}, expected tensors and plain data only'
         if not _has_stand_ins() and wanted[1] in {name for _, name in allowed_names()}:
             reason += (
-                f' (MMEngine\'s own checkpoints can be read safely from torch 2.6 on, this is '
+                f" (MMEngine's own checkpoints can be read safely from torch 2.6 on, this is "
                 f'{torch.__version__}; to test with one here, write its weights there with '
                 'tools/convert/released_checkpoint.py)'
             )

@@ -34,9 +34,7 @@ RUNS = {
         *('analysis/report.py', 'p.json', ANNOTATIONS, '--out', 'out', '--subset', 'validation'),
         *('--thresholds', 'out/thresholds.json'),
     ),
-    'tested report': (
-        *('analysis/report.py', 'tiny.py', 'A/epoch_2.pth', '--out', 'out'),
-    ),
+    'tested report': (*('analysis/report.py', 'tiny.py', 'A/epoch_2.pth', '--out', 'out'),),
     'timeline': (
         *('analysis/plot_timeline.py', 'p.json', ANNOTATIONS, '--out', 'out'),
         *('--videos', 'val_0000', '--score-thr', 0, '--top-k', 20),

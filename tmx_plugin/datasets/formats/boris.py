@@ -13,7 +13,7 @@ from ...errors import FormatError
 from ...utils.text_files import is_finite, read_json
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
-from .files import video_name
+from .files import expect, video_name
 
 
 def read_boris(
@@ -50,7 +50,7 @@ def read_boris(
                 sorted(project)[:5] if isinstance(project, dict) else type(project),
             )
         states = {
-            item.get('code')
+            expect(item.get('code'), str, 'a behavior with a text as "code"', path)
             for item in behaviors.values()
             if isinstance(item, dict) and str(item.get('type', '')).lower().startswith('state')
         }
@@ -69,12 +69,19 @@ def read_boris(
 def _read_observation(path, name, observation, states) -> tuple[VideoEntry, int]:
     if not isinstance(observation, dict) or not isinstance(observation.get('events'), list):
         raise FormatError(path, 'an observation with a list "events"', repr(observation)[:80], name)
-    media = [files for files in (observation.get('file') or {}).values() if files]
+    one = 'an observation of one media file'
+    players = expect(observation.get('file') or {}, dict, one, path, name)
+    media = [files for files in players.values() if files]
     if not media or not isinstance(media[0], list) or len(media[0]) != 1:
-        raise FormatError(path, 'an observation of one media file', repr(media)[:80], name)
-    file = media[0][0]
-    info = observation.get('media_info') or {}
-    length, fps = ((info.get(key) or {}).get(file) for key in ('length', 'fps'))
+        raise FormatError(path, one, repr(media)[:80], name)
+    file = expect(media[0][0], str, one, path, name)
+    info = expect(observation.get('media_info') or {}, dict, 'an object "media_info"', path, name)
+    length, fps = (
+        expect(info.get(key) or {}, dict, f'an object "{key}" in "media_info"', path, name).get(
+            file
+        )
+        for key in ('length', 'fps')
+    )
     entry = VideoEntry(
         video_name(str(file)),
         str(path),
@@ -84,7 +91,8 @@ def _read_observation(path, name, observation, states) -> tuple[VideoEntry, int]
     points = 0
     events = observation['events']
     for event in events:
-        if not isinstance(event, list) or len(event) < 4 or not is_finite(event[0]):
+        sound = isinstance(event, list) and len(event) >= 4 and is_finite(event[0])
+        if not sound or not isinstance(event[2], str):
             raise FormatError(
                 path, 'an event [time, subject, code, modifier, ...]', repr(event)[:80], name
             )

@@ -13,6 +13,7 @@ from ...errors import FormatError
 from ...utils.text_files import read_json
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
+from .files import expect
 
 SUBSETS = {'train': 'training', 'val': 'validation'}
 
@@ -67,9 +68,10 @@ def read_goalstep(
     for path in sources:
         subset = next((name for key, name in SUBSETS.items() if key in Path(path).stem), None)
         for video in _videos(path, 'segments'):
-            name = _get(video, 'video_uid', path)
+            name = _get(video, 'video_uid', path, kind=str)
+            own = _get(video, 'split', path, name, kind=str) if video.get('split') else None
             entry = entries.setdefault(
-                name, VideoEntry(name, str(path), subset=SUBSETS.get(video.get('split'), subset))
+                name, VideoEntry(name, str(path), subset=SUBSETS.get(own, subset))
             )
             _add_steps(entry, video['segments'], path)
     return assemble(
@@ -93,21 +95,20 @@ def _videos(path, key: str):
 
 
 def _clip(path, video, clip) -> VideoEntry:
-    name = _get(clip, 'clip_uid', path)
-    start, end = (_get(clip, key, path, name) for key in ('video_start_sec', 'video_end_sec'))
-    subset = video.get('split')
+    name = _get(clip, 'clip_uid', path, kind=str)
+    start, end = (
+        _get(clip, key, path, name, kind=(int, float))
+        for key in ('video_start_sec', 'video_end_sec')
+    )
+    subset = _get(video, 'split', path, name, kind=str) if video.get('split') else None
     entry = VideoEntry(
         name, str(path), facts=dict(duration=end - start), subset=SUBSETS.get(subset, subset)
     )
     found = {}
-    for annotation in clip.get('annotations') or []:
-        for label in annotation.get('labels') or []:
+    for annotation in _list(clip, 'annotations', path, name):
+        for label in _list(annotation, 'labels', path, name):
+            segment = _segment(label, 'label', path, name)
             if label.get('primary', True):
-                segment = (
-                    _get(label, 'label', path, name),
-                    _get(label, 'start_time', path, name),
-                    _get(label, 'end_time', path, name),
-                )
                 found[segment] = None
     entry.segments = sorted(found, key=lambda segment: segment[1:])
     return entry
@@ -115,16 +116,23 @@ def _clip(path, video, clip) -> VideoEntry:
 
 def _add_steps(entry: VideoEntry, steps: list, path) -> None:
     for step in steps:
-        entry.segments.append(
-            tuple(
-                _get(step, key, path, entry.name)
-                for key in ('step_category', 'start_time', 'end_time')
-            )
-        )
-        _add_steps(entry, step.get('segments') or [], path)
+        entry.segments.append(_segment(step, 'step_category', path, entry.name))
+        _add_steps(entry, _list(step, 'segments', path, entry.name), path)
 
 
-def _get(item, key: str, path, name=None):
+def _segment(item, label: str, path, name: str) -> tuple:
+    times = (_get(item, key, path, name, kind=(int, float)) for key in ('start_time', 'end_time'))
+    return (_get(item, label, path, name, kind=str), *times)
+
+
+def _get(item, key: str, path, name=None, *, kind):
     if not isinstance(item, dict) or item.get(key) is None:
         raise FormatError(path, f'"{key}"', repr(item)[:80], name)
-    return item[key]
+    wanted = 'a text' if kind is str else 'a number'
+    return expect(item[key], kind, f'{wanted} as "{key}"', path, name)
+
+
+def _list(item, key: str, path, name: str) -> list:
+    expected = f'an object with a list "{key}"'
+    found = expect(item, dict, expected, path, name).get(key)
+    return [] if found is None else expect(found, list, expected, path, name)

@@ -4,6 +4,7 @@
 import csv
 import io
 import re
+from typing import Optional
 
 from ...errors import FormatError
 from ...utils.files import VIDEO_SUFFIXES
@@ -128,3 +129,14 @@ def video_name(text: str) -> str:
     name = '/'.join(parts)
     stem, dot, suffix = name.rpartition('.')
     return stem if dot and f'.{suffix.lower()}' in VIDEO_SUFFIXES else name
+
+
+def expect(value, kind, expected: str, path, video: Optional[str] = None):
+    """``value``, if it is of a type (or one of several).
+
+    Raises:
+        FormatError: It is of another.
+    """
+    if not isinstance(value, kind):
+        raise FormatError(path, expected, repr(value)[:80], video)
+    return value

@@ -80,6 +80,7 @@ def _label(path, name, values, attributes, wanted) -> str:
     for key, value in (values if isinstance(values, dict) else {}).items():
         known = attributes.get(key)
         title = known.get('aname') if isinstance(known, dict) else None
+        title = None if title is None else str(title)
         if value not in ('', None) and wanted in (None, title):
             options = known.get('options') if isinstance(known, dict) else None
             text = options.get(str(value), value) if isinstance(options, dict) else value
