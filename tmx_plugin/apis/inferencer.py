@@ -19,7 +19,7 @@ from ..engine.launch import find_config
 from ..errors import ConfigError, DataError, NotFiniteError
 from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.devices import resolve_device
-from ..utils.files import WriteError, file_name
+from ..utils.files import WriteError, describe_cut_name, file_name
 from ..utils.package_files import CONFIG_ROOT
 from ..visualization import figure_to_image, save_figure
 from ..visualization.thresholds import read_thresholds
@@ -206,6 +206,8 @@ class TALInferencer(BaseInferencer):
             if visualize.get('timeline') or visualize.get('clip') or files and files.per_video:
                 self._clashes.update(same_file_names([name for name, _ in names]))
                 names = [each for each in names if each[0] not in self._clashes]
+                for note in filter(None, (describe_cut_name(name) for name, _ in names)):
+                    print_log(note, 'current')
             batches = self.preprocess(names, batch_size, **preprocess)
             for data in track(batches, 'Inference') if self.show_progress else batches:
                 samples = self.forward(data, **forward)

@@ -165,7 +165,8 @@ class VideoInputs:
         """
         name, path = source
         if not path.is_file():
-            raise MissingFileError(f'{path}: no such file')
+            kind = ' (it is no regular file)' if path.exists() else ''
+            raise MissingFileError(f'{path}: no such file{kind}')
         features, fps, duration = (
             self._from_video(path)
             if path.suffix.lower() in VIDEO_SUFFIXES

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.side_file import read_side_file, side_file_of, write_side_file
-from ..errors import DataError, MissingFileError
+from ..errors import DataError, FormatError, MissingFileError
 from ..utils.files import VIDEO_SUFFIXES, atomic_write
+from ..utils.text_files import read_lines
 
 
 def find_files(
@@ -29,6 +30,7 @@ def find_files(
 
     Raises:
         MissingFileError: If ``source`` is not there, or a folder holds no such file.
+        FormatError: If a list is empty or no text.
     """
     sources = [source] if isinstance(source, (str, os.PathLike)) else source
     paths_by_name: dict[str, list[Path]] = {}
@@ -59,14 +61,21 @@ def _candidates(root: Path, suffixes: tuple[str, ...]) -> list[tuple[str, Path]]
     if not root.is_file():
         raise MissingFileError(f'{root}: no such file or folder')
     if root.suffix == '.txt':
-        lines = [line.strip() for line in root.read_text(encoding='utf-8').splitlines()]
         paths = [
-            root.parent / line if (root.parent / line).is_file() else Path(line)
-            for line in lines
-            if line
+            root.parent / line if _is_file(root.parent / line) else Path(line)
+            for line in read_lines(root)
         ]
+        if not paths:
+            raise FormatError(root, 'a path in each line', 'an empty list')
         return [(path.stem, path) for path in paths]
     return [(root.stem, root)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # longer than a path can be
+        return False
 
 
 def write_features(path: Path, features: np.ndarray, info: dict) -> None:

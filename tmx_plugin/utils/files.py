@@ -56,6 +56,14 @@ def file_name(video_id: str) -> str:
     return f'{encoded[: MAX_STEM - 13].decode("utf-8", "ignore")}_{digest}'
 
 
+def describe_cut_name(video_id: str) -> str:
+    """A sentence that says what the files of a video with too long a name are called, or ''."""
+    stem = file_name(video_id)
+    if len(stem) == len(video_id):  # other characters are replaced one by one
+        return ''
+    return f'the name of video {video_id[:40]}… is too long for files; they are called {stem}'
+
+
 @contextmanager
 def atomic_write(path, mode: str = 'w', **open_kwargs):
     """Open ``path`` for writing; it appears whole when the block ends, or not at all.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where things go in a timeline: lanes, rows and text widths, without drawing anything."""
 
+from bisect import bisect_left
 from functools import lru_cache
 from typing import NamedTuple, Optional
 
@@ -9,6 +10,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 
 DPI = 100
+MAX_MEASURED = 1000  # letters
 # Measures as the Agg canvas draws, hinting included.
 _RENDERER = RendererAgg(1, 1, DPI)
 
@@ -26,14 +28,20 @@ def shorten(text: str, size: float, width: float, weight: str = 'normal') -> str
 
     The middle goes because class names and video ids differ at their ends.
     """
-    if text_width(text, size, weight) <= width:
+    # Names of thousands of letters take long to measure, and no picture is that wide.
+    if len(text) <= MAX_MEASURED and text_width(text, size, weight) <= width:
         return text
-    for keep in range(len(text) - 1, 0, -1):
+
+    def cut(keep: int) -> str:
         head = (keep + 1) // 2
-        short = text[:head] + '…' + text[len(text) - (keep - head) :]
-        if text_width(short, size, weight) <= width:
-            return short
-    return '…'
+        return text[:head] + '…' + text[len(text) - (keep - head) :]
+
+    too_many = bisect_left(
+        range(1, min(len(text), MAX_MEASURED)),
+        True,
+        key=lambda keep: text_width(cut(keep), size, weight) > width,
+    )
+    return cut(too_many)
 
 
 def assign_lanes(segments, order=None, *, max_lanes: int, min_length: float = 0.0) -> np.ndarray:

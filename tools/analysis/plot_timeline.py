@@ -61,6 +61,7 @@ def run(args) -> None:
     from tmx_plugin.engine.settings.options import COUNT, SHARE, check_options
     from tmx_plugin.errors import ConfigError
     from tmx_plugin.evaluation.functional.error_analysis import match_detections
+    from tmx_plugin.utils.files import describe_cut_name
     from tmx_plugin.visualization.results import load_results
     from tmx_plugin.visualization.timeline import file_name, save_figure
 
@@ -84,7 +85,8 @@ def run(args) -> None:
             ),
             path,
         )
-        print(path)
+        note = describe_cut_name(video)
+        print(f'{path} ({note})' if note else path)
 
 
 def main(argv=None) -> int:
