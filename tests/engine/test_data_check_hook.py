@@ -28,10 +28,10 @@ def test_class_list_and_model_must_agree(split):
 
 
 def test_models_and_datasets_that_do_not_say_are_left_alone():
-    silent = runner(None, ('a',), 'train')
-    DataCheckHook().before_train(silent)
-    silent = runner(3, None, 'train')
-    DataCheckHook().before_train(silent)
+    for num_classes, classes in ((None, ('a',)), (3, None)):
+        DataCheckHook().before_train(runner(num_classes, classes, 'train'))
+    with pytest.raises(DataError, match='expected 3 classes'):  # both say, and disagree
+        DataCheckHook().before_train(runner(3, ('a',), 'train'))
 
 
 def test_features_of_another_recipe_stop_the_run(tmp_path):

@@ -243,7 +243,10 @@ def test_masks_of_numbers_mean_the_same():
         model(inputs, s, mode='predict', masks=m) for s, m in zip(samples, (masks, masks.long()))
     ]
     for a, b in zip(*found):
-        assert torch.equal(a.pred_instances.segments, b.pred_instances.segments)
+        for name in ('segments', 'scores', 'labels'):
+            assert torch.equal(a.pred_instances[name], b.pred_instances[name])
+    whole = model(inputs, [sample(), sample()], mode='predict')  # without masks all is valid
+    assert not torch.equal(whole[1].pred_instances.scores, found[0][1].pred_instances.scores)
 
 
 def test_nan_is_an_error_that_names_the_video():
@@ -290,10 +293,14 @@ def test_levels_must_match():
 @pytest.mark.parametrize('norm_cfg', [LAYER_NORM, GROUP_NORM])
 def test_bfloat16_trains_and_stays_close(norm_cfg):
     samples = [sample([(10.0, 13.0)], [1]), sample()]
-    expected = losses_of(build(norm_cfg).train(), samples)
-    model = build(norm_cfg).train()
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        losses = losses_of(model, samples)
-    assert abs(losses['loss_cls'] / expected['loss_cls'] - 1) < 0.05
-    (losses['loss_cls'] + losses['loss_reg']).backward()
-    assert all(torch.isfinite(p.grad).all() for p in model.parameters())
+    losses, gradients = [], []
+    for enabled in (False, True):
+        model = build(norm_cfg).train()
+        with torch.autocast('cpu', dtype=torch.bfloat16, enabled=enabled):
+            losses.append(losses_of(model, samples))
+        (losses[-1]['loss_cls'] + losses[-1]['loss_reg']).backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+    for name in ('loss_cls', 'loss_reg'):
+        assert losses[0][name] > 0 and losses[1][name] != losses[0][name]
+        assert abs(losses[1][name] / losses[0][name] - 1) < 0.05
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.99
