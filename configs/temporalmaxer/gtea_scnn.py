@@ -54,11 +54,12 @@ param_scheduler = [
         eta_min=1e-8,
         by_epoch=True,
         begin=5,
-        end=40,
+        end=80,
         convert_to_iter_based=True,
     ),
 ]
-train_cfg = dict(max_epochs=40, val_begin=40, val_interval=10)
+# 880 steps. What is reported is the last epoch.
+train_cfg = dict(max_epochs=80, val_begin=80, val_interval=80)
 
 cross_validation = dict(
     splits=[1, 2, 3, 4],

@@ -61,6 +61,14 @@ def _add_plan(parser) -> None:
         metavar='K',
         help='draw K folds of all videos of the annotation file instead',
     )
+    parser.add_argument(
+        '--only',
+        nargs=3,
+        action='append',
+        default=[],
+        metavar=('CONFIG', 'SPLITS', 'SEEDS'),
+        help='the runs of one of several configs, e.g. --only gtea_scnn 3,4 1,2,3',
+    )
     parser.add_argument('--seeds', nargs='+', type=int, default=[0], help='seeds (0)')
     parser.add_argument(
         '--set',
@@ -104,9 +112,38 @@ def make_plan(args) -> list:
                     f'{name}: expected splits among {", ".join(configs[path])}, got {unknown[0]}'
                 )
             configs[path] = {split: configs[path][split] for split in args.splits}
+    chosen = chosen_runs(args.only, configs)
+    seeds = [seed for _, seeds in chosen.values() for seed in seeds]
     variants = {BASE: (), **{name: tuple(options) for name, *options in args.set}}
     variants = {name: (*args.cfg_options, *options) for name, options in variants.items()}
-    return plan(configs, variants, args.seeds, Path(args.work_dir))
+    runs = plan(configs, variants, list(dict.fromkeys([*args.seeds, *seeds])), Path(args.work_dir))
+    every = None, args.seeds
+    return [
+        run
+        for run in runs
+        for splits, seeds in (chosen.get(Path(run.config).stem, every),)
+        if run.seed in seeds and (splits is None or run.split in splits)
+    ]
+
+
+def chosen_runs(only: list, configs: dict) -> dict:
+    """Splits and seeds of the configs that --only names, by name of the config."""
+    from tmx_plugin.errors import ConfigError
+
+    known = {Path(path).stem: splits for path, splits in configs.items()}
+    chosen = {}
+    for name, splits, seeds in only:
+        stem = Path(name).stem
+        if stem not in known:
+            raise ConfigError(f'--only {name}: expected one of {", ".join(known)}')
+        unknown = [split for split in splits.split(',') if split not in known[stem]]
+        if unknown or not all(seed.isdigit() for seed in seeds.split(',')):
+            raise ConfigError(
+                f'--only {name}: expected splits among {",".join(known[stem])} and whole numbers '
+                f'as seeds, got {splits} and {seeds}'
+            )
+        chosen[stem] = splits.split(','), [int(seed) for seed in seeds.split(',')]
+    return chosen
 
 
 def train(run, jobs: int):

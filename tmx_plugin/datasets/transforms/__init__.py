@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from .formatting import PackTALInputs
 from .loading import LoadFeatures
-from .segments import RandomTruncation, SegmentsToGrid
+from .segments import RandomTruncation, SegmentsToGrid, StretchTime
 from .standardize import StandardizeFeatures
 
 __all__ = [
@@ -10,4 +10,5 @@ __all__ = [
     'RandomTruncation',
     'SegmentsToGrid',
     'StandardizeFeatures',
+    'StretchTime',
 ]

@@ -131,6 +131,52 @@ class RandomTruncation(BaseTransform):
         )
 
 
+@TRANSFORMS.register_module()
+class StretchTime(BaseTransform):
+    """Play a window faster or slower: repeat or leave out features, and scale the ground truth.
+
+    Put it behind :class:`RandomTruncation`, so that only the window is read.
+
+    Required keys: feats, feat_len, segments_grid, rng. Modified keys: feats, feat_len,
+    segments_grid.
+
+    Args:
+        ratio (tuple[float, float]): Least and greatest factor of the length; its logarithm is
+            drawn uniformly. (1, 1) leaves everything as it is.
+        max_seq_len (int): Longest result, in grid steps; the factor is lowered to it.
+
+    Example:
+        >>> results = StretchTime(ratio=(2, 2))(dict(
+        ...     feats=[np.array([[1.], [2.]])], feat_len=2, rng=np.random.default_rng(0),
+        ...     segments_grid=np.array([[0., 1.]], np.float32)))
+        >>> results['feats'][0].ravel(), results['segments_grid']
+        (array([1., 1., 2., 2.]), array([[0., 2.]], dtype=float32))
+    """
+
+    def __init__(self, ratio=(0.8, 1.25), max_seq_len: int = 2304) -> None:
+        if not 0 < ratio[0] <= ratio[1]:
+            raise ConfigError(f'ratio must be 0 < least <= greatest, not {ratio}')
+        self.ratio = tuple(ratio)
+        self.max_seq_len = max_seq_len
+
+    def transform(self, results: dict) -> dict:
+        """See the class."""
+        if self.ratio == (1, 1):
+            return results
+        total = results['feat_len']
+        factor = float(np.exp(results['rng'].uniform(*np.log(self.ratio))))
+        length = max(min(round(total * factor), self.max_seq_len), 1)
+        source = np.arange(length) * (total / length)
+        nearest = np.minimum(np.rint(source).astype(np.int64), total - 1)
+        results['feats'] = [x[nearest] for x in results['feats']]
+        results['feat_len'] = length
+        results['segments_grid'] = results['segments_grid'] * np.float32(length / total)
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(ratio={self.ratio}, max_seq_len={self.max_seq_len})'
+
+
 def clip_segments(segments: np.ndarray, start: float, end: float, trunc_thresh: float):
     """Clip segments to a window.
 

@@ -34,6 +34,7 @@ REGISTRIES = dict(
     model=registry.MODELS,
     neck=registry.MODELS,
     head=registry.MODELS,
+    frame_head=registry.MODELS,
     data_preprocessor=registry.MODELS,
     assigner=registry.TASK_UTILS,
     loss_cls=registry.MODELS,
@@ -71,7 +72,13 @@ GIVEN = {
 }
 
 VALUES = dict(
-    TemporalMaxer=dict(neck=DICT, head=DICT, backbone=optional(DICT), test_cfg=optional(DICT)),
+    TemporalMaxer=dict(
+        neck=DICT,
+        head=DICT,
+        backbone=optional(DICT),
+        test_cfg=optional(DICT),
+        frame_head=optional(DICT),
+    ),
     TemporalMaxerNeck=dict(
         in_channels=whole(1),
         out_channels=whole(1),
@@ -80,6 +87,9 @@ VALUES = dict(
         norm_cfg=optional(DICT),
         mask_pooling=one_of('max', 'nearest'),
         input_dropout=number(0, below=1),
+        input_noise=number(0),
+        time_dropout=number(0, below=1),
+        top_down=optional(number()),
     ),
     TemporalMaxerHead=dict(
         num_classes=whole(1),
@@ -91,6 +101,13 @@ VALUES = dict(
         loss_weight=number(),
         loss_normalizer=POSITIVE,
         loss_normalizer_momentum=number(0, below=1),
+        dropout=number(0, below=1),
+    ),
+    FrameHead=dict(
+        num_classes=whole(1),
+        in_channels=whole(1),
+        loss_weight=number(0),
+        dropout=number(0, below=1),
     ),
     TALDataPreprocessor=dict(pad_to=optional(whole(1)), test_pad_to=optional(whole(1))),
     TemporalSimOTAAssigner=dict(
@@ -139,6 +156,7 @@ VALUES = dict(
         trunc_thresh=SHARE,
         max_tries=whole(1),
     ),
+    StretchTime=dict(ratio=pair(POSITIVE, strict=False), max_seq_len=whole(1)),
     TALMetric=dict(
         tiou_thresholds=list_of(number(above=0, high=1)),
         recall_top_k=list_of(whole(1), least=0),

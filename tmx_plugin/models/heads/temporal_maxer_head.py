@@ -54,6 +54,7 @@ class TemporalMaxerHead(BaseModule):
         loss_normalizer (float): What the normaliser of the losses, a running mean of the number
             of positive points, starts with. Defaults to 100.
         loss_normalizer_momentum (float): Its momentum. Defaults to 0.9.
+        dropout (float): Share of the towers' input that is dropped in training. Defaults to 0.
 
     Example:
         >>> head = TemporalMaxerHead(
@@ -81,6 +82,7 @@ class TemporalMaxerHead(BaseModule):
         loss_weight: float = 1.0,
         loss_normalizer: float = 100.0,
         loss_normalizer_momentum: float = 0.9,
+        dropout: float = 0.0,
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -91,6 +93,7 @@ class TemporalMaxerHead(BaseModule):
         self.reg_tower = self._tower(in_channels, feat_channels, num_convs)
         self.cls_conv = nn.Conv1d(feat_channels, num_classes, 3, padding=1)
         self.reg_conv = nn.Conv1d(feat_channels, 2, 3, padding=1)
+        self.dropout = nn.Dropout(dropout)
         self.scales = nn.ModuleList(LevelScale() for _ in self.strides)
         nn.init.constant_(self.cls_conv.bias, -math.log((1 - prior_prob) / prior_prob))
         nn.init.zeros_(self.reg_conv.bias)
@@ -126,6 +129,7 @@ class TemporalMaxerHead(BaseModule):
                 f'gives {len(feats)} levels; set neck.num_levels to match'
             )
         x, mask, slices = pack_levels(feats, masks)
+        x = self.dropout(x)
         cls_feat, reg_feat = x, x
         for block in self.cls_tower:
             cls_feat = block(cls_feat, mask)

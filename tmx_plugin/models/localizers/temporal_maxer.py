@@ -29,6 +29,8 @@ class TemporalMaxer(BaseModel):
             inputs are features that were extracted before.
         test_cfg (dict, optional): Post-processing, the arguments of
             :class:`~tmx_plugin.models.task_modules.postprocess.PostProcessCfg`.
+        frame_head (dict, optional): Config of a :class:`FrameHead`, a second task in training;
+            classes and channels are those of the head. Defaults to None, as published.
 
     Example:
         >>> import torch, tmx_plugin
@@ -50,6 +52,7 @@ class TemporalMaxer(BaseModel):
         data_preprocessor: Optional[dict] = None,
         backbone: Optional[dict] = None,
         test_cfg: Optional[dict] = None,
+        frame_head: Optional[dict] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
         # Built here, in MMAction2's scope, so that the class also works outside of a runner.
@@ -58,6 +61,10 @@ class TemporalMaxer(BaseModel):
         self.backbone = None if backbone is None else build_clip_backbone(backbone)
         self.neck = MODELS.build(neck)
         self.head = MODELS.build(head)
+        self.frame_head = None
+        if frame_head is not None:
+            shared = {key: head[key] for key in ('num_classes', 'in_channels') if key in head}
+            self.frame_head = MODELS.build({**shared, **frame_head})
         self.postprocess_cfg = PostProcessCfg(**(test_cfg or {}))
 
     def forward(
@@ -104,9 +111,14 @@ class TemporalMaxer(BaseModel):
         masks = masks.bool()  # numbers would be taken for indices
         if mode == 'predict' and lengths is None:
             lengths = masks.sum(1).tolist()
-        outputs = self.head(*self.neck(inputs, masks, lengths))
+        feats, level_masks = self.neck(inputs, masks, lengths)
+        outputs = self.head(feats, level_masks)
         if mode == 'loss':
-            return self.head.loss(outputs, data_samples)
+            losses = self.head.loss(outputs, data_samples)
+            if self.frame_head is not None:
+                truth = [sample.gt_instances for sample in data_samples]
+                losses.update(self.frame_head.loss(feats[0], masks, truth))
+            return losses
         if mode == 'predict':
             return self.head.predict(outputs, data_samples, self.postprocess_cfg)
         return outputs

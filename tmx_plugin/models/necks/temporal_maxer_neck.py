@@ -47,6 +47,12 @@ class TemporalMaxerNeck(BaseModule):
         mask_pooling (str): How the validity mask follows the features to the next level: ``'max'``,
             or ``'nearest'`` as in the paper's own release. Defaults to ``'max'``.
         input_dropout (float): Share of whole input channels to drop in training. Defaults to 0.
+        input_noise (float): Gaussian noise added to the input in training, in standard deviations
+            of each channel over the batch. Defaults to 0.
+        time_dropout (float): Share of the steps whose input is dropped in training. Defaults to 0.
+        top_down (float, optional): Give each level what the coarser ones pooled: going down, every
+            level adds the level above, unpooled and times a learnt factor a channel that starts
+            with this. Defaults to None: no such path, as published.
 
     Example:
         >>> neck = TemporalMaxerNeck(in_channels=8, out_channels=16, num_levels=3)
@@ -65,6 +71,9 @@ class TemporalMaxerNeck(BaseModule):
         norm_cfg: Optional[dict] = None,
         mask_pooling: str = 'max',
         input_dropout: float = 0.0,
+        input_noise: float = 0.0,
+        time_dropout: float = 0.0,
+        top_down: Optional[float] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -73,6 +82,8 @@ class TemporalMaxerNeck(BaseModule):
             raise ConfigError(f"mask_pooling must be 'max' or 'nearest', got {mask_pooling!r}")
         self.mask_pooling = mask_pooling
         self.input_dropout = input_dropout
+        self.input_noise = input_noise
+        self.time_dropout = time_dropout
         self.embed = nn.ModuleList(
             TemporalConvBlock(in_channels if i == 0 else out_channels, out_channels)
             for i in range(num_embed)
@@ -81,6 +92,11 @@ class TemporalMaxerNeck(BaseModule):
         self.level_norms = nn.ModuleList(
             build_norm_layer(norm_cfg, out_channels)[1] for _ in range(num_levels)
         )
+        self.top_down_scales = None  # "scales": these get no weight decay
+        if top_down is not None:
+            self.top_down_scales = nn.Parameter(
+                torch.full((num_levels - 1, out_channels), float(top_down))
+            )
 
     def forward(
         self, x: Tensor, masks: Tensor, lengths: Optional[Sequence[int]] = None
@@ -98,6 +114,8 @@ class TemporalMaxerNeck(BaseModule):
             tuple: Features (B, C, T_l) and masks (B, T_l) of every level, finest first.
         """
         feats, level_masks, extents = self.pyramid(x, masks, lengths)
+        if self.top_down_scales is not None:
+            feats = add_from_above(feats, level_masks, self.top_down_scales)
         feats = [
             self._norm_level(norm, feat, extent)
             for norm, feat, extent in zip(self.level_norms, feats, extents)
@@ -120,6 +138,8 @@ class TemporalMaxerNeck(BaseModule):
         if self.training and self.input_dropout:
             scale = F.dropout1d(x.new_ones(*x.shape[:2], 1), self.input_dropout).transpose(1, 2)
         x = x.transpose(1, 2).contiguous()  # (B, T, C), free where the preprocessor made x
+        if self.training:
+            x = self._disturb(x, masks)
         for block in self.embed:
             x = block(x, masks.unsqueeze(-1).to(x.dtype), scale)
             scale = None  # of the input alone
@@ -135,6 +155,14 @@ class TemporalMaxerNeck(BaseModule):
             feats.append(feat)
             level_masks.append(mask)
         return feats, level_masks, extents
+
+    def _disturb(self, x: Tensor, masks: Tensor) -> Tensor:
+        """Features (B, T, C) with the noise and the missing steps of training."""
+        if self.input_noise:
+            x = add_noise(x, masks, self.input_noise)
+        if self.time_dropout:
+            x = x * F.dropout(x.new_ones(*x.shape[:2], 1), self.time_dropout)
+        return x
 
     def _pool(
         self, x: Tensor, mask: Tensor, extent: Optional[Sequence[int]]
@@ -162,6 +190,57 @@ class TemporalMaxerNeck(BaseModule):
         for i, length in enumerate(extent):
             out[i, :length] = _apply_norm(norm, x[i : i + 1, :length])[0]
         return out
+
+
+def add_from_above(
+    feats: Sequence[Tensor], masks: Sequence[Tensor], scales: Tensor
+) -> list[Tensor]:
+    """Add to each level the one above it, itself with what came from above, coarsest first.
+
+    Position i of a level takes position i / 2 of the level above, an odd one the larger of its two
+    neighbours there: those whose pooling window it lies in.
+
+    Args:
+        feats (Sequence[Tensor]): Levels (B, T_l, C), each half as long as the last, rounded up.
+        masks (Sequence[Tensor]): Validity (B, T_l).
+        scales (Tensor): Factor of each channel of what comes from above (L - 1, C).
+
+    Returns:
+        list[Tensor]: (B, T_l, C) a level.
+
+    Example:
+        >>> feats = [torch.zeros(1, 4, 1), torch.tensor([[[1.], [3.]]])]
+        >>> masks = [torch.ones(1, n, dtype=torch.bool) for n in (4, 2)]
+        >>> add_from_above(feats, masks, torch.full((1, 1), 2.))[0].flatten()
+        tensor([2., 6., 6., 6.])
+    """
+    out = [feats[-1]]
+    for feat, mask, scale in zip(reversed(feats[:-1]), reversed(masks[:-1]), reversed(scales)):
+        above = out[-1]
+        between = torch.maximum(above, F.pad(above[:, 1:], (0, 0, 0, 1)))
+        pairs = torch.stack((above, between), 2).flatten(1, 2)[:, : feat.shape[1]]
+        out.append(torch.addcmul(feat, pairs * mask.unsqueeze(-1), scale))
+    return out[::-1]
+
+
+def add_noise(x: Tensor, masks: Tensor, amount: float) -> Tensor:
+    """Add Gaussian noise of ``amount`` standard deviations of each channel to valid positions.
+
+    Args:
+        x (Tensor): (B, T, C).
+        masks (Tensor): Validity (B, T), bool.
+        amount (float): Factor of the deviation over all valid positions of the batch.
+
+    Returns:
+        Tensor: (B, T, C).
+
+    Example:
+        >>> add_noise(torch.ones(1, 3, 2), torch.ones(1, 3, dtype=torch.bool), .5).unique()
+        tensor([1.])
+    """
+    valid = masks.unsqueeze(-1)
+    deviation = x[masks].std(0, correction=0)
+    return torch.addcmul(x, torch.randn_like(x) * valid, deviation, value=amount)
 
 
 def _apply_norm(norm: nn.Module, x: Tensor) -> Tensor:
