@@ -42,7 +42,7 @@ def losses(**options):
     torch.manual_seed(2)
     found = model(inputs, [SAMPLE], mode='loss')
     sum(value for name, value in found.items() if name.startswith('loss')).backward()
-    return {name: float(value) for name, value in found.items()}, model
+    return {name: float(value.detach()) for name, value in found.items()}, model
 
 
 @pytest.mark.parametrize(
