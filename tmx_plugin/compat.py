@@ -120,11 +120,12 @@ def keep_optimizer_out_of_compilation() -> None:
     Why: the optimizer's step is a handful of fused kernels already.
     Link: https://mmengine.readthedocs.io/en/latest/common_usage/speed_up_training.html
     """
-    import torch
     from mmengine.optim import OptimWrapper
 
-    if not getattr(OptimWrapper.update_params, '_torchdynamo_disable', False):
-        OptimWrapper.update_params = torch.compiler.disable(OptimWrapper.update_params)
+    from .utils.compilation import outside_compilation
+
+    if not hasattr(OptimWrapper.update_params, '__wrapped__'):
+        OptimWrapper.update_params = outside_compilation(OptimWrapper.update_params)
 
 
 def provide_is_compiling() -> None:

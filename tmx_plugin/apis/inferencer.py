@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from rich.progress import track
 
+from .. import visualization
 from ..datasets.feature_io import FEATURE_SUFFIXES
 from ..engine.launch import find_config
 from ..errors import ConfigError, DataError, NotFiniteError
@@ -21,7 +22,6 @@ from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.devices import resolve_device
 from ..utils.files import WriteError, describe_cut_name, file_name
 from ..utils.package_files import CONFIG_ROOT
-from ..visualization import figure_to_image, save_figure
 from ..visualization.thresholds import read_thresholds
 from .init import init_localizer
 from .onnx_localizer import OnnxLocalizer
@@ -326,9 +326,9 @@ class TALInferencer(BaseInferencer):
             with self._noting_failure(sample.video_id, 'not drawn'):
                 if timeline:
                     figure = draw_sample(sample, self.classes, vis_score_thr)
-                    images.append(figure_to_image(figure))
+                    images.append(visualization.figure_to_image(figure))
                     if vis_out_dir:
-                        save_figure(figure, stem.with_name(f'{stem.name}.png'))
+                        visualization.save_figure(figure, stem.with_name(f'{stem.name}.png'))
                 if clip:
                     path = stem.with_name(f'{stem.name}.preview.mp4')
                     preview_sample(sample, self.classes, path, vis_score_thr)

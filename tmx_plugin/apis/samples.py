@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mmaction.structures import ActionDataSample
 
+from .. import visualization
 from ..errors import ConfigError, DataError
 from ..exporters import to_detections
 from ..utils.files import VIDEO_SUFFIXES
-from ..visualization import draw_timeline
 from .preview import write_preview
 
 
@@ -67,7 +67,7 @@ def named_actions(sample: ActionDataSample, classes: Sequence[str]) -> list:
 def draw_sample(sample: ActionDataSample, classes: Sequence[str], score_thr: float):
     """Figure of a sample's timeline."""
     found = [sample.pred_instances[key].cpu().numpy() for key in ('segments', 'scores', 'labels')]
-    return draw_timeline(
+    return visualization.draw_timeline(
         None,
         None,
         *found,

@@ -9,7 +9,7 @@ from mmengine.structures import BaseDataElement
 from mmengine.visualization import Visualizer
 from mmengine.visualization.utils import tensor2ndarray
 
-from .timeline import draw_timeline, figure_to_image, file_name, save_figure
+from ..utils.files import file_name
 
 
 @VISUALIZERS.register_module()
@@ -68,6 +68,8 @@ class TALVisualizer(Visualizer):
         Returns:
             ndarray: (H, W, 3) uint8 RGB image.
         """
+        from .timeline import draw_timeline, figure_to_image, save_figure  # loads matplotlib
+
         meta = data_sample.metainfo
         pred = data_sample.get('pred_instances') if draw_pred else None
         fig = draw_timeline(

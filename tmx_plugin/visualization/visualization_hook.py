@@ -12,8 +12,8 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
 from ..errors import ConfigError
+from ..utils.files import file_name
 from .tal_visualizer import TALVisualizer
-from .timeline import file_name
 
 
 @HOOKS.register_module()

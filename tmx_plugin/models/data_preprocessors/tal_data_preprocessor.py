@@ -6,6 +6,7 @@ from mmaction.registry import MODELS
 from mmengine.model import BaseDataPreprocessor
 
 from ...errors import ConfigError
+from ...utils.compilation import outside_compilation
 
 
 @MODELS.register_module()
@@ -38,7 +39,7 @@ class TALDataPreprocessor(BaseDataPreprocessor):
         self.pad_to = pad_to
         self.test_pad_to = test_pad_to
 
-    @torch.compiler.disable  # MMEngine compiles a whole step; data samples are not tensors
+    @outside_compilation  # MMEngine compiles a whole step; data samples are not tensors
     def forward(self, data: dict, training: bool = False) -> dict:
         """Collate to the model's arguments.
 

@@ -12,6 +12,7 @@ from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
 from ...errors import ConfigError
+from ...utils.compilation import outside_compilation
 from ..common import TemporalConvBlock, time_major_conv
 from ..task_modules.points import Points, decode_segments, pyramid_points
 from ..task_modules.postprocess import PostProcessCfg, predict_video
@@ -147,7 +148,7 @@ class TemporalMaxerHead(BaseModule):
         """The N points of levels of the given lengths."""
         return pyramid_points(lengths, self.strides, self.regression_ranges, device)
 
-    @torch.compiler.disable  # shapes differ from batch to batch: only the network is compiled
+    @outside_compilation  # shapes differ from batch to batch: only the network is compiled
     def loss(self, outputs: HeadOutputs, data_samples: list) -> dict[str, Tensor]:
         """Losses of a batch whose samples hold ``gt_instances`` (segments on the grid, labels)."""
         return self.loss_by_feat(*outputs, [sample.gt_instances for sample in data_samples])
@@ -204,7 +205,7 @@ class TemporalMaxerHead(BaseModule):
             weight = loss_cls.detach() / loss_reg.detach().clamp(min=0.01)
         return dict(loss_cls=loss_cls, loss_reg=loss_reg * weight, num_pos=num_pos.float())
 
-    @torch.compiler.disable
+    @outside_compilation
     def predict(self, outputs: HeadOutputs, data_samples: list, cfg: PostProcessCfg) -> list:
         """Put ``pred_instances``, segments in seconds, into the data samples of a batch.
 
