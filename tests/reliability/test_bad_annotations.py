@@ -45,6 +45,7 @@ CASES = [
         *('boris', (*OBSERVATION, 'events', 0, 2), {}),
         "video obs 1: expected an event [time, subject, code, modifier, ...], found [1.0, 'left', ",
     ),
+    ('actionformer', ('database', 'v', 'subset'), '', None),
     ('via', ('attribute', '1', 'options'), {}, None),
     ('via', ('attribute', '1', 'aname'), {}, None),
 ]
@@ -65,7 +66,7 @@ def test_values_of_another_type(tmp_path, name, place, value, words):
     (tmp_path / 'durations.json').write_text(json.dumps(examples.DURATIONS))
     options = examples.options_in(tmp_path, options)
     videos = VideoInfo([tmp_path / 'durations.json'])
-    if words is None:  # names of any type are read as text
+    if words is None:  # names of any type are read as text, and no subset is one to be drawn
         assert FORMATS[name].read([path], videos=videos, **options).database
         return
     with pytest.raises(FormatError) as error:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import TmxError
 from ..features.video import VideoFrames
-from ..utils.files import atomic_write
+from ..utils.files import atomic_write, write_error
 
 FONT, WHITE, ACTIVE, INACTIVE = cv2.FONT_HERSHEY_SIMPLEX, (255, 255, 255), (0, 200, 255), (90,) * 3
 BAR = 8  # height of the time bar, pixels
@@ -32,6 +32,7 @@ def write_preview(video, actions: list, path, max_height: int = 480) -> Path:
 
     Raises:
         TmxError: If OpenCV cannot write the format.
+        WriteError: The disk is full, the folder cannot be written to, and the like.
         DataError: If the video cannot be read.
     """
     frames = VideoFrames(video)
@@ -51,6 +52,12 @@ def write_preview(video, actions: list, path, max_height: int = 480) -> Path:
                 _annotate(picture, current_actions(actions, now), now / frames.duration, bar)
             )
         writer.release()
+        # The writer does not say when a disk is full.
+        written = cv2.VideoCapture(file.name).get(cv2.CAP_PROP_FRAME_COUNT)
+        if written != number:
+            raise write_error(
+                path, OSError(None, f'only {written:.0f} of {number} frames could be written')
+            )
     return Path(path)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..datasets.side_file import read_side_file, side_file_of, write_side_file
 from ..errors import DataError, FormatError, MissingFileError
-from ..utils.files import VIDEO_SUFFIXES, atomic_write
+from ..utils.files import VIDEO_SUFFIXES, save_array
 from ..utils.text_files import read_lines
 
 
@@ -85,8 +85,7 @@ def write_features(path: Path, features: np.ndarray, info: dict) -> None:
     features beside it.
     """
     side_file_of(path).unlink(missing_ok=True)
-    with atomic_write(path, 'wb') as file:
-        np.save(file, features)
+    save_array(path, features)
     write_side_file(path, info)
 
 

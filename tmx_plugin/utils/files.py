@@ -9,6 +9,8 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import TmxError
 
 #: Endings of video files, in small letters.
@@ -101,6 +103,37 @@ def atomic_write(path, mode: str = 'w', **open_kwargs):
         sync_folder(path.parent)
 
 
+class _Sink:
+    """A file that NumPy has to write through."""
+
+    def __init__(self, file) -> None:
+        self.write = file.write
+
+
+def save_array(path, array: np.ndarray) -> None:
+    """``numpy.save`` to a file that appears whole, or not at all.
+
+    NumPy itself writes past Python's file, and does not notice that the last bytes of an array had
+    no room on the disk.
+
+    Args:
+        path (str | Path): The .npy file.
+        array (np.ndarray): Numbers of any shape.
+
+    Raises:
+        WriteError: The disk is full, the folder cannot be written to, and the like.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_array(f'{folder}/x.npy', np.arange(3))
+        ...     np.load(f'{folder}/x.npy')
+        array([0, 1, 2])
+    """
+    with atomic_write(path, 'wb') as file:
+        np.lib.format.write_array(_Sink(file), np.asanyarray(array), allow_pickle=False)
+
+
 def _temporary_beside(path: Path) -> str:
     """A new empty file in the folder of ``path``, with the mode that ``open`` would give it."""
     # The suffix stays last: savers such as matplotlib choose the format by it.
@@ -161,4 +194,5 @@ def write_error(path, error: OSError) -> WriteError:
     free = free_bytes(path)
     known = f'; {free / 1e6:.1f} MB are free on its disk' if free >= 0 else ''
     number = error.errno or 0
-    return WriteError(number, f'could not write {path}: {os.strerror(number)}{known}')
+    reason = os.strerror(number) if number else error.strerror
+    return WriteError(number, f'could not write {path}: {reason}{known}')

@@ -60,13 +60,12 @@ def convert(path: Path, target: Path) -> tuple:
 
     from tmx_plugin.datasets.feature_archives import is_number_type
     from tmx_plugin.errors import DataError
-    from tmx_plugin.utils.files import atomic_write
+    from tmx_plugin.utils.files import save_array
 
     array = read_trusted(path)
     if not isinstance(array, np.ndarray) or not is_number_type(array.dtype) or array.ndim != 2:
         raise DataError(f'expected a matrix of numbers, found {type(array).__name__}')
-    with atomic_write(target, 'wb') as file:
-        np.save(file, array, allow_pickle=False)
+    save_array(target, array)
     return array.shape
 
 

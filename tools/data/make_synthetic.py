@@ -94,7 +94,7 @@ def make_dataset(out, *, seed: int, num_train: int, num_val: int) -> None:
     import numpy as np
     from mmengine.utils import track_iter_progress
 
-    from tmx_plugin.utils.files import atomic_write
+    from tmx_plugin.utils.files import atomic_write, save_array
 
     rng, out, database = np.random.default_rng(seed), Path(out), {}
     # Directions at right angles, so that only time, noise and faint copies make it hard.
@@ -103,8 +103,7 @@ def make_dataset(out, *, seed: int, num_train: int, num_val: int) -> None:
     names += [('validation', f'val_{i:04d}') for i in range(num_val)]
     for subset, video in track_iter_progress(names, file=sys.stderr):
         feats, duration, segments = make_sequence(rng, patterns)
-        with atomic_write(out / 'features' / f'{video}.npy', 'wb') as file:
-            np.save(file, feats)
+        save_array(out / 'features' / f'{video}.npy', feats)
         database[video] = dict(
             subset=subset,
             duration=duration,

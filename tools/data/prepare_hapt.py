@@ -140,10 +140,9 @@ def parse_args(argv=None):
 
 def prepare(source, out) -> None:
     """Write features, annotations and the class list below ``out``."""
-    import numpy as np
     from mmengine.utils import track_iter_progress
 
-    from tmx_plugin.utils.files import atomic_write
+    from tmx_plugin.utils.files import atomic_write, save_array
 
     archive, out = Archive(source), Path(out)
     classes = read_classes(archive)
@@ -159,8 +158,7 @@ def prepare(source, out) -> None:
         recording, person = map(int, RECORDING.fullmatch(name).groups())
         signals = read_signals(archive, name)
         video = name[len('acc_') : -len('.txt')]
-        with atomic_write(out / 'features' / f'{video}.npy', 'wb') as file:
-            np.save(file, window_features(signals))
+        save_array(out / 'features' / f'{video}.npy', window_features(signals))
         rows = labels[(labels[:, 0] == recording) & (labels[:, 1] == person)]
         database[video] = dict(
             subset='validation' if person in test_persons else 'training',

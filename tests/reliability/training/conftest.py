@@ -35,10 +35,15 @@ BASES = (
 class Tools:
     """Runs tools of the repository and makes folders for them to run in."""
 
-    def __init__(self, repo, folder):
+    def __init__(self, repo, folder, namespace=()):
         self.repo, self.folder, self.count = repo, folder, 0
         self.server = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name('kill_points.py')), str(repo)],
+            [
+                *namespace,
+                sys.executable,
+                str(Path(__file__).with_name('kill_points.py')),
+                str(repo),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -47,10 +52,15 @@ class Tools:
         while self.server.stdout.readline().strip() != 'ready':
             assert self.server.poll() is None
 
-    def run(self, tool, *argv, cwd, target=None, what='kill'):
+    def run(self, tool, *argv, cwd, target=None, what='kill', disk=None):
         """Exit status, points and output of ``tools/TOOL``."""
         request = dict(
-            tool=tool, argv=[str(arg) for arg in argv], cwd=str(cwd), target=target, what=what
+            tool=tool,
+            argv=[str(arg) for arg in argv],
+            cwd=str(cwd),
+            target=target,
+            what=what,
+            disk=disk,
         )
         print(json.dumps(request), file=self.server.stdin, flush=True)
         return SimpleNamespace(**json.loads(self.server.stdout.readline()))
@@ -85,6 +95,20 @@ class Tools:
 @pytest.fixture(scope='session')
 def tools(tmp_path_factory, repo):
     made = Tools(repo, tmp_path_factory.mktemp('reliability'))
+    yield made
+    made.server.stdin.close()
+    made.server.wait()
+
+
+@pytest.fixture(scope='session')
+def mounting_tools(tmp_path_factory, repo):
+    """As ``tools``, with mounts of their own, which only Linux lets any user make."""
+    namespace = ('unshare', '--map-root-user', '--mount')
+    try:
+        subprocess.run([*namespace, 'true'], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f'this system lets a user mount nothing ({error})')
+    made = Tools(repo, tmp_path_factory.mktemp('mounts'), namespace)
     yield made
     made.server.stdin.close()
     made.server.wait()

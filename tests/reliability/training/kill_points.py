@@ -14,7 +14,10 @@ import importlib.util
 import io
 import json
 import os
+import resource
+import shutil
 import signal
+import subprocess
 import sys
 import traceback
 from pathlib import Path
@@ -86,13 +89,50 @@ class Counter:
             ):
                 self.target = None
                 os.kill(os.getpid(), signal.SIGKILL if self.what == 'kill' else signal.SIGTERM)
+        elif self.what == 'remove':
+            if len(self.seen) - 1 == self.target:
+                shutil.rmtree(Path(self.folder, 'out'), ignore_errors=True)
         elif event == 'open' and self.target is not None and len(self.seen) > self.target:
             # as the system says it, from this point on
             number = getattr(errno, self.what)
             raise OSError(number, os.strerror(number), path)
 
 
-def run(main, argv, cwd, target=None, what='kill'):
+class Disk:
+    """A small disk under the folder ``out`` of a run, and a limit on the size of its files.
+
+    Args:
+        cwd (Path): Where the tool runs.
+        size (str, optional): Size of the disk, as mount takes it. It needs a mount namespace of
+            the server's own; what was on the disk stays in ``out`` afterwards.
+        read_only (bool): Whether nothing may be written there.
+        file_limit (int, optional): Most bytes of a file.
+    """
+
+    def __init__(self, cwd, size=None, read_only=False, file_limit=None):
+        self.out, self.size, self.file_limit = Path(cwd, 'out'), size, file_limit
+        if size is not None:
+            self.out.mkdir()
+            mode = ',ro' if read_only else ''
+            command = ['mount', '-t', 'tmpfs', '-o', f'size={size}{mode}', 'tmpfs', str(self.out)]
+            subprocess.run(command, check=True)
+
+    def limit(self):
+        """Set the limit on files, in the process of the tool."""
+        if self.file_limit is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit, resource.RLIM_INFINITY))
+
+    def remove(self):
+        """Take the disk away and leave a copy of its files."""
+        if self.size is not None:
+            copy = self.out.with_name('copy_of_out')
+            shutil.copytree(self.out, copy)
+            subprocess.run(['umount', '--lazy', str(self.out)], check=True)
+            self.out.rmdir()
+            copy.rename(self.out)
+
+
+def run(main, argv, cwd, target=None, what='kill', disk=None):
     """Run a tool in a fork, in a folder of its own.
 
     Args:
@@ -100,24 +140,31 @@ def run(main, argv, cwd, target=None, what='kill'):
         argv (list): Its arguments.
         cwd (Path): Where it runs. Its output is appended to ``CWD.log``.
         target (int | str, optional): Number of the point, or a part of its name.
-        what (str): ``'kill'``, ``'terminate'``, or the name of an error such as ``'ENOSPC'``.
+        what (str): ``'kill'``, ``'terminate'``, ``'remove'`` (of the folder ``out``), or the name
+            of an error such as ``'ENOSPC'``.
+        disk (dict, optional): Arguments of :class:`Disk`.
 
     Returns:
         tuple[int, list[str]]: Exit status (-9 if killed) and the points that it came to.
     """
     cwd = Path(cwd)
     points = Path(cwd, '..', f'{Path(cwd).name}.points').resolve()
+    disk = Disk(cwd, **(disk or {}))
+    # Through a pipe, so that limits on files do not concern what is printed.
+    with open(f'{cwd}.log', 'ab') as log:
+        printer = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=log)
     child = os.fork()
     if child == 0:
         status = 99
         try:
             os.chdir(cwd)
-            log = os.open(f'{cwd}.log', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
+            os.dup2(printer.stdin.fileno(), 1)
+            os.dup2(printer.stdin.fileno(), 2)
             counter = Counter(cwd, target, what)
             counter.install()
+            disk.limit()
             status = main([str(arg) for arg in argv]) or 0
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
             points.write_text('\n'.join(counter.seen))
         except SystemExit as error:
             status = error.code or 0
@@ -127,6 +174,9 @@ def run(main, argv, cwd, target=None, what='kill'):
             sys.stdout.flush()
             os._exit(status)
     _, status = os.waitpid(child, 0)
+    printer.stdin.close()
+    printer.wait()
+    disk.remove()
     seen = points.read_text().splitlines() if points.exists() else []
     points.unlink(missing_ok=True)
     return os.waitstatus_to_exitcode(status), seen
@@ -146,7 +196,12 @@ def serve(repo):
         log = Path(f'{request["cwd"]}.log')
         log.unlink(missing_ok=True)
         status, points = run(
-            main, request['argv'], request['cwd'], request['target'], request['what']
+            main,
+            request['argv'],
+            request['cwd'],
+            request['target'],
+            request['what'],
+            request['disk'],
         )
         print(
             json.dumps(dict(status=status, points=points, output=log.read_text(errors='replace'))),

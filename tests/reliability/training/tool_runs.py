@@ -16,6 +16,14 @@ CPU = ('--device', 'cpu')
 
 #: The tool of each case and its arguments. All that they write begins with ``out``.
 RUNS = {
+    'train': (
+        *('train.py', 'tiny.py', '--work-dir', 'out', '--seed', 1, '--cfg-options'),
+        'default_hooks.checkpoint.max_keep_ckpts=1',
+    ),
+    'test': (
+        *('test.py', 'tiny.py', 'A/epoch_2.pth', '--work-dir', 'out', '--dump', 'out/x.pkl'),
+        *('--cfg-options', 'test_evaluator.out_file=out/x.json'),
+    ),
     'synthetic': ('data/make_synthetic.py', 'out', '--num-train', 1, '--num-val', 1),
     'extract': (
         *('extract_features.py', 'videos', 'out', '--config', 'tsn.py', '--random-weights'),

@@ -66,7 +66,7 @@ def assemble(
     entries = list(entries)
     if not entries:
         raise FormatError('the sources', 'at least one video', 'none')
-    unsplit = [entry.name for entry in entries if entry.subset is None]
+    unsplit = [entry.name for entry in entries if not entry.subset]
     subset_by_video = (split or random_split)(unsplit) if unsplit else {}
     found: dict[str, VideoAnnotation] = {}
     for entry in entries:
