@@ -44,16 +44,19 @@ lint: env
 docs: env
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
 
-# All points at which a training can be killed or its disk can fill, 20,000 changed checkpoints, and
-# 20 seconds of changed files for each reader.
+# All points at which a training or a tool can be killed or its disk can fill, small and read-only
+# disks, 20,000 changed checkpoints, 20 seconds of changed files for each reader, and 10 minutes of
+# atheris where it can be installed.
 fuzz: env
 	TMX_ALL_POINTS=1 TMX_FUZZ_EXAMPLES=20000 TMX_FUZZ_SECONDS=20 $(BIN)/python -m pytest -q tests/reliability
+	-$(BIN)/python -m pip install --quiet atheris
+	$(BIN)/python tests/reliability/fuzz_atheris.py --seconds 600
 
 # Known faults of the installed packages, and of this one's code (settings in pyproject.toml).
 audit: env
 	$(BIN)/python -m pip install --quiet pip-audit bandit
 	$(BIN)/python -m bandit -q -ll -c pyproject.toml -r tmx_plugin tools
-	$(BIN)/python -m pip_audit --skip-editable
+	$(BIN)/python tools/dev/audit.py
 
 data/synthetic/annotations/synthetic.json: tools/data/make_synthetic.py | .venv/.package
 	$(BIN)/python tools/data/make_synthetic.py data/synthetic --seed 0
