@@ -13,6 +13,8 @@ default_hooks = dict(
     epoch_seed=dict(type='EpochSeedHook'),
     data_check=dict(type='DataCheckHook'),
     finite=dict(type='FiniteHook'),
+    # Does nothing unless the model has a class_prior.
+    class_prior=dict(type='ClassPriorHook'),
     load_checkpoint=dict(type='TALCheckpointHook', strict=True),
     resume_val=dict(type='ResumeValHook'),
     ema=dict(type='TALEMAHook', momentum=0.001, update_buffers=True),

@@ -134,6 +134,27 @@ def test_padded_in_testing_as_the_model(tmp_path):
         )
 
 
+def test_class_prior_is_in_the_file(tmp_path):
+    cfg = make_config()
+    export_onnx(make_model(cfg), tmp_path / 'without.onnx')
+    cfg.model.head.class_prior = dict(type='ClassPrior', max_count=3)
+    with pytest.raises(TmxError, match='without.onnx: expected the class prior of the config'):
+        OnnxLocalizer(cfg, tmp_path / 'without.onnx')
+    model = make_model(cfg)
+    instances = torch.tensor([[0.0, 0.1, 4.0], [1.0, 0.6, 9.0], [2.0, 0.9, 30.0]])
+    model.head.class_prior.fit(torch.ones(5, 3), instances)
+    export_onnx(model, tmp_path / 'm.onnx')
+    meta = dict(duration=80.0, fps=5.0, feature_stride=4, offset_frames=8)
+    data = dict(inputs=[torch.randn(90, 12)])
+    want, got = (
+        localizer.test_step({**data, 'data_samples': [ActionDataSample(metainfo=meta)]})[0]
+        for localizer in (model.requires_grad_(False), OnnxLocalizer(cfg, tmp_path / 'm.onnx'))
+    )
+    torch.testing.assert_close(
+        got.pred_instances.scores, want.pred_instances.scores, atol=1e-4, rtol=1e-4
+    )
+
+
 def test_graph_that_differs_is_not_written(tmp_path, monkeypatch):
     def wrong(self, features, masks):
         logits, segments, valid = forward(self, features, masks)

@@ -9,7 +9,7 @@ from typing import Optional
 
 import numpy as np
 import torch
-from mmaction.registry import MODELS
+from mmaction.registry import MODELS, TASK_UTILS
 from mmengine.config import Config
 from torch import Tensor, nn
 
@@ -108,7 +108,11 @@ def export_onnx(model: nn.Module, path, classes: Optional[tuple] = None, opset: 
             **options,
         )
         exported = onnx.load(file.name)
-        onnx.helper.set_model_props(exported, {'classes': json.dumps(list(classes or ()))})
+        prior = model.head.class_prior
+        state = {} if prior is None else {k: v.tolist() for k, v in prior.state_dict().items()}
+        onnx.helper.set_model_props(
+            exported, {'classes': json.dumps(list(classes or ())), 'class_prior': json.dumps(state)}
+        )
         onnx.checker.check_model(exported)
         onnx.save(exported, file.name)
         return _check(graph, file.name)
@@ -160,7 +164,7 @@ class OnnxLocalizer:
 
     Raises:
         MissingFileError: If there is no such file.
-        DataError: If the file is not one that :func:`export_onnx` wrote.
+        DataError: If the file is not one that :func:`export_onnx` wrote, or lacks the class prior.
     """
 
     backbone = None
@@ -180,8 +184,25 @@ class OnnxLocalizer:
             cfg.model.get('data_preprocessor') or dict(type='TALDataPreprocessor')
         )
         self.num_levels = len(cfg.model.head.regression_ranges)
-        classes = json.loads(self.session.get_modelmeta().custom_metadata_map.get('classes', '[]'))
+        props = self.session.get_modelmeta().custom_metadata_map
+        classes = json.loads(props.get('classes', '[]'))
+        self.class_prior = self._class_prior(cfg.model.head, props, path)
         self.dataset_meta = dict(classes=tuple(classes)) if classes else {}
+
+    @staticmethod
+    def _class_prior(head: dict, props: dict, path):
+        """The prior that the config names, with the values in the file."""
+        if head.get('class_prior') is None:
+            return None
+        prior = TASK_UTILS.build({**head['class_prior'], 'num_labels': head['num_classes']})
+        try:
+            state = json.loads(props.get('class_prior', '{}'))
+            prior.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise DataError(
+                f'{path}: expected the class prior of the config, found none that fits ({error})'
+            ) from error
+        return prior
 
     def test_step(self, data: dict) -> list:
         """Segments of a batch.
@@ -203,5 +224,6 @@ class OnnxLocalizer:
                 )
             )
             sizes = level_lengths(batch['masks'].shape[1], self.num_levels)
-            predict_video(sample, logits, segments, valid.split(sizes), self.postprocess_cfg)
+            levels = valid.split(sizes)
+            predict_video(sample, logits, segments, levels, self.postprocess_cfg, self.class_prior)
         return data['data_samples']

@@ -5,9 +5,10 @@ from .heads import FrameHead, TemporalMaxerHead
 from .localizers import TemporalMaxer
 from .losses import SegmentDIoULoss, SnippetFocalLoss
 from .necks import TemporalMaxerNeck
-from .task_modules import TemporalSimOTAAssigner
+from .task_modules import ClassPrior, TemporalSimOTAAssigner
 
 __all__ = [
+    'ClassPrior',
     'FrameHead',
     'InceptionI3D',
     'LinspaceSlowFast',

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from .checkpoint_hook import TALCheckpointHook
+from .class_prior_hook import ClassPriorHook
 from .data_check_hook import DataCheckHook
 from .ema_hook import TALEMAHook
 from .epoch_seed_hook import EpochSeedHook
@@ -11,6 +12,7 @@ from .save_hook import AtomicCheckpointHook
 
 __all__ = [
     'AtomicCheckpointHook',
+    'ClassPriorHook',
     'DataCheckHook',
     'EpochSeedHook',
     'FiniteHook',

@@ -37,6 +37,7 @@ REGISTRIES = dict(
     frame_head=registry.MODELS,
     data_preprocessor=registry.MODELS,
     assigner=registry.TASK_UTILS,
+    class_prior=registry.TASK_UTILS,
     loss_cls=registry.MODELS,
     loss_reg=registry.MODELS,
     dataset=registry.DATASETS,
@@ -69,6 +70,7 @@ GIVEN = {
     'dataset',
     'param_name',
     'save_dir',
+    'num_labels',
 }
 
 VALUES = dict(
@@ -116,6 +118,14 @@ VALUES = dict(
         center_radius=POSITIVE,
         keep_percent=SHARE,
         confuse_weight=number(0),
+    ),
+    ClassPrior=dict(
+        place_weight=number(0),
+        bandwidth=number(above=0, high=1),
+        length_weight=number(0),
+        use_count=BOOL,
+        max_count=whole(1, 100),
+        sharpness=POSITIVE,
     ),
     SnippetFocalLoss=dict(alpha=SHARE, gamma=number(0), label_smoothing=number(0, below=1)),
     PostProcessCfg=dict(

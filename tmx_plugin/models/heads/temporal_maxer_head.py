@@ -56,6 +56,10 @@ class TemporalMaxerHead(BaseModule):
             of positive points, starts with. Defaults to 100.
         loss_normalizer_momentum (float): Its momentum. Defaults to 0.9.
         dropout (float): Share of the towers' input that is dropped in training. Defaults to 0.
+        class_prior (dict, optional): Config of a
+            :class:`~tmx_plugin.models.task_modules.class_prior.ClassPrior` for the
+            post-processing, which ``ClassPriorHook`` estimates before the training. By default
+            there is none.
 
     Example:
         >>> head = TemporalMaxerHead(
@@ -84,6 +88,7 @@ class TemporalMaxerHead(BaseModule):
         loss_normalizer: float = 100.0,
         loss_normalizer_momentum: float = 0.9,
         dropout: float = 0.0,
+        class_prior: Optional[dict] = None,
         init_cfg: Optional[dict] = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -103,6 +108,9 @@ class TemporalMaxerHead(BaseModule):
         self.loss_cls = MODELS.build(loss_cls or dict(type='SnippetFocalLoss'))
         self.loss_reg = MODELS.build(loss_reg or dict(type='SegmentDIoULoss'))
         self.loss_weight = loss_weight
+        self.class_prior = None
+        if class_prior is not None:
+            self.class_prior = TASK_UTILS.build({**class_prior, 'num_labels': num_classes})
         self.loss_normalizer_momentum = loss_normalizer_momentum
         self.register_buffer('loss_normalizer', torch.tensor(float(loss_normalizer)))
 
@@ -217,7 +225,8 @@ class TemporalMaxerHead(BaseModule):
         logits, offsets, _ = flatten_levels(*outputs)
         segments = decode_segments(offsets.float(), points)  # (B, N, 2) grid
         for i, sample in enumerate(data_samples):
-            predict_video(sample, logits[i], segments[i], [level[i] for level in masks], cfg)
+            valid = [level[i] for level in masks]
+            predict_video(sample, logits[i], segments[i], valid, cfg, self.class_prior)
         return data_samples
 
     def _normalizers(self, num_pos: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ...errors import ConfigError, NotFiniteError
 from ...structures.video_time import VideoTime
+from .class_prior import ClassPrior
 from .soft_nms import METHODS, segment_nms
 
 #: What a data sample's metainfo must say to turn grid positions into seconds.
@@ -161,6 +162,7 @@ def postprocess_video(
     fps: float,
     duration: float,
     level_lengths: Sequence[int] | None = None,
+    prior: ClassPrior | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Detections of one video.
 
@@ -174,6 +176,7 @@ def postprocess_video(
         duration (float): Length of the video in seconds.
         level_lengths (Sequence[int], optional): Points of each level; needed for
             ``cfg.per_level``.
+        prior (ClassPrior, optional): Corrects logits before and scores after the suppression.
 
     Returns:
         tuple[Tensor, Tensor, Tensor]: Segments in seconds ``(M, 2)`` float32, clamped to the
@@ -191,14 +194,18 @@ def postprocess_video(
     """
     if cfg.per_level and level_lengths is None:
         raise ConfigError('per_level needs the number of points of each level')
+    logits, segments_grid = cls_logits.float(), segments_grid.float()
+    if prior is not None:
+        seconds = (segments_grid * feature_stride + offset_frames) / fps
+        logits = logits + prior.logits(seconds.mean(1) / duration, seconds[:, 1] - seconds[:, 0])
     segments, scores, labels = select_candidates(
-        cls_logits.float().sigmoid(),
-        segments_grid.float(),
+        logits.sigmoid(),
+        segments_grid,
         pre_nms_thresh=cfg.pre_nms_thresh,
         pre_nms_topk=cfg.pre_nms_topk,
         level_lengths=level_lengths if cfg.per_level else None,
     )
-    return suppress_candidates(
+    found = suppress_candidates(
         segments,
         scores,
         labels,
@@ -206,6 +213,11 @@ def postprocess_video(
         cfg=cfg,
         time=VideoTime(feature_stride, offset_frames, fps, duration),
     )
+    if prior is None:
+        return found
+    segments, scores, labels = found
+    scores, order = prior.recalibrate(scores, labels).sort(descending=True, stable=True)
+    return segments[order], scores, labels[order]
 
 
 def suppress_candidates(
@@ -253,6 +265,7 @@ def predict_video(
     segments_grid: Tensor,
     level_masks: Sequence[Tensor],
     cfg: PostProcessCfg,
+    prior: ClassPrior | None = None,
 ) -> None:
     """Put the detections of one video into its data sample.
 
@@ -263,6 +276,7 @@ def predict_video(
         segments_grid (Tensor): ``(N, 2)`` decoded start and end in grid units.
         level_masks (Sequence[Tensor]): ``(T_l,)`` bool of each level, True for valid points.
         cfg (PostProcessCfg): Settings.
+        prior (ClassPrior, optional): See :func:`postprocess_video`.
 
     Raises:
         NotFiniteError: The network gives NaN or infinity for a valid point.
@@ -284,6 +298,7 @@ def predict_video(
         segments,
         cfg=cfg,
         level_lengths=[int(mask.sum()) for mask in level_masks],
+        prior=prior,
         **{key: sample.metainfo[key] for key in TIME_KEYS},
     )
     sample.pred_instances = InstanceData(segments=segments_sec, scores=scores, labels=labels)
