@@ -4,12 +4,17 @@
 import json
 import os
 
+import numpy as np
 import pytest
+import torch
 
-from tmx_plugin.errors import FormatError
+from tmx_plugin.datasets.feature_io import read_features
+from tmx_plugin.datasets.feature_values import ValueCheck, find_bad_values
+from tmx_plugin.errors import ConfigError, DataError, FormatError
 from tmx_plugin.features.storage import find_files
 from tmx_plugin.utils.files import describe_cut_name, file_name
 from tmx_plugin.visualization.layout import shorten, text_width
+from tmx_plugin.visualization.thresholds import read_thresholds
 
 
 @pytest.mark.parametrize(
@@ -75,3 +80,60 @@ def test_timeline_of_names_too_long_to_draw_and_for_files(tiny, capsys):
         f'{file_name(video)})\n'
     )
     assert describe_cut_name('a/b') == ''
+
+
+@pytest.mark.parametrize('layout', ['tc', 'ct'])
+@pytest.mark.parametrize('suffix', ['.npy', '.npz', '.pt'])
+def test_zeros_for_bad_values_leave_the_rest_of_a_file_mapped(tmp_path, suffix, layout):
+    path = tmp_path / f'x{suffix}'
+    stored = np.arange(20_000, dtype=np.float32).reshape(200, 100)
+    stored[[3, 150], [7, 99]] = np.nan, 1e30
+    if suffix == '.npy':
+        np.save(path, stored)
+    elif suffix == '.npz':
+        np.savez(path, stored)
+    else:
+        torch.save(torch.from_numpy(stored), path)
+    before, check = path.read_bytes(), ValueCheck('zero', 1)
+    expected = np.where(np.abs(stored) < 1e20, stored, 0)
+    searches = []
+    for _ in range(3):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                'tmx_plugin.datasets.feature_values.find_bad_values',
+                lambda array: searches.append(1) or find_bad_values(array),
+            )
+            array = check(read_features(path, layout), path, 'v', 0)
+        np.testing.assert_array_equal(array, expected if layout == 'tc' else expected.T)
+        if suffix == '.npy':
+            assert isinstance(array.base, np.memmap) and array.base.mode == 'c'
+    assert len(searches) == 1 and path.read_bytes() == before
+
+
+def test_float16_that_overflowed_is_found(tmp_path):
+    with np.errstate(over='ignore'):
+        np.save(tmp_path / 'x.npy', np.array([[1.0, 70_000.0], [3.0, 65_504.0]]).astype('f2'))
+    features = read_features(tmp_path / 'x.npy')
+    with pytest.raises(DataError, match='found 1 of 4 that are not, the first is inf at time step'):
+        ValueCheck()(features, 'x.npy', 'v')
+    assert ValueCheck('zero')(features, 'x.npy', 'v').tolist() == [[1, 0], [3, 65_504]]
+
+
+@pytest.mark.parametrize('value', ['nan', 'inf', float('nan')])
+def test_least_scores_are_finite(value):
+    with pytest.raises(ConfigError) as caught:
+        read_thresholds(value)
+    assert str(caught.value) == f'expected a finite number as least score, found {float(value)}'
+
+
+def test_report_and_timeline_of_lone_surrogates(tiny):
+    results = {'a\ud800': [dict(label='r\udc80', segment=[1, 4], score=0.5)]}
+    annotations = [dict(label='r\udc80', segment=[1.0, 4.0])]
+    database = {'a\ud800': dict(subset='test', duration=9.0, annotations=annotations)}
+    (tiny.root / 'p.json').write_text(json.dumps(dict(results=results)))
+    (tiny.root / 'a.json').write_text(json.dumps(dict(database=database)))
+    arguments = [str(tiny.root / name) for name in ('p.json', 'a.json')]
+    out = tiny.root / 'out'
+    for tool in ('plot_timeline', 'report'):
+        assert tiny.tool(f'analysis/{tool}.py').main([*arguments, '--out', str(out)]) == 0
+    assert 'a\ufffd' in (out / 'report.html').read_text('utf-8') and (out / 'a_.png').is_file()

@@ -16,6 +16,8 @@ from .feature_archives import damaged_member
 LIMIT = 1e20
 #: What may be done about such values.
 CHOICES = ('raise', 'zero')
+#: Places of bad values of a file that are kept, so that it is searched once only.
+MAX_KEPT = 100_000
 _CHUNK = 1 << 20  # values looked at at once: they stay in the processor's cache
 _UNCHECKED, _GOOD, _BAD = 0, 1, 2
 
@@ -81,6 +83,26 @@ def _all_finite(part: np.ndarray) -> bool:
     return bool(part.min() > -LIMIT and part.max() < LIMIT)  # False with NaN
 
 
+def _zeroed(array: np.ndarray, places: tuple) -> np.ndarray:
+    """The array with 0 at some places: of a mapped file, what is not changed stays mapped."""
+    private = _map_privately(array)
+    result = np.array(array) if private is None else private
+    result[places] = 0
+    return result
+
+
+def _map_privately(array: np.ndarray) -> Optional[np.ndarray]:
+    """The same view of the same file, with changes that the file does not see; None without one."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if not isinstance(owner, np.memmap) or not owner.flags.c_contiguous:
+        return None
+    copy = np.memmap(owner.filename, owner.dtype, 'c', owner.offset, owner.shape)
+    start = array.ctypes.data - owner.ctypes.data
+    return np.ndarray(array.shape, array.dtype, copy, start, array.strides)
+
+
 class ValueCheck:
     """Checks the files of a data set, each once, in whichever process reads it first.
 
@@ -96,6 +118,7 @@ class ValueCheck:
         import torch
 
         self.features = features
+        self._places: dict = {}  # of bad values, by number of the file, in this process
         # In shared memory, so that a file that one worker process has checked is known to all.
         self.state = torch.zeros(count, dtype=torch.uint8).share_memory_()
 
@@ -115,6 +138,9 @@ class ValueCheck:
             return array
         if known == _UNCHECKED:
             _check_sum(path, video)
+        places = self._places.get(number)
+        if places is not None:  # a bad file that this process has looked at
+            return _zeroed(array, places)
         bad = find_bad_values(array)
         if number is not None:
             self.state[number] = _GOOD if bad is None else _BAD
@@ -127,9 +153,12 @@ class ValueCheck:
         )
         if self.features == 'raise':
             raise DataError(f"{message} (features='zero' of the data set takes 0 instead)")
+        places = np.nonzero(~_is_finite(array))
+        if number is not None and bad.count <= MAX_KEPT:
+            self._places[number] = places
         if known == _UNCHECKED:
             print_log(f'{message}; 0 is taken instead', 'current', logging.WARNING)
-        return np.where(_is_finite(array), array, array.dtype.type(0))
+        return _zeroed(array, places)
 
 
 def _check_sum(path, video: str) -> None:

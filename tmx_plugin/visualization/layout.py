@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
 
+from ..exporters.checked import encodable
+
 DPI = 100
 MAX_MEASURED = 1000  # letters
 # Measures as the Agg canvas draws, hinting included.
@@ -28,6 +30,7 @@ def shorten(text: str, size: float, width: float, weight: str = 'normal') -> str
 
     The middle goes because class names and video ids differ at their ends.
     """
+    text = encodable(text)
     # Names of thousands of letters take long to measure, and no picture is that wide.
     if len(text) <= MAX_MEASURED and text_width(text, size, weight) <= width:
         return text

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..exporters.checked import encodable
 from ..utils.files import atomic_write
 
 # Everything is inside but the videos: a page can load nothing else, whatever its data say.
@@ -60,5 +61,5 @@ def write_page(path, template: str, scripts=(), **values) -> Path:
         policy=POLICY, page_css=Markup((_FOLDER / 'page.css').read_text('utf-8')), **parts, **values
     )
     with atomic_write(Path(path)) as file:
-        file.write(text)
+        file.write(encodable(text))
     return Path(path)

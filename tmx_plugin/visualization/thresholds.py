@@ -2,6 +2,7 @@
 """Thresholds on the score, one a class, and their file."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Union
@@ -60,7 +61,12 @@ def read_thresholds(text) -> Thresholds:
         FormatError: The file holds no thresholds.
     """
     try:
-        return Thresholds(float(text), {})
+        number = float(text)
+        if not math.isfinite(number):
+            raise ConfigError(f'expected a finite number as least score, found {number}')
+        return Thresholds(number, {})
+    except ConfigError:
+        raise
     except (TypeError, ValueError):
         path = Path(text)
     if not path.is_file():
