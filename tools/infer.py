@@ -37,6 +37,7 @@ def parse_args(argv=None):
     parser.add_argument('--out', default='out', help='folder for the results (out)')
     _add_features(parser)
     _add_results(parser)
+    _add_pictures(parser)
     parser.add_argument('--batch-size', type=int, default=1, help='videos at once (1)')
     parser.add_argument(
         '--clip-batch-size',
@@ -120,6 +121,9 @@ def _add_results(parser) -> None:
         'there, are kept (merge, the default), kept and not made again (skip: goes on with a run '
         'that was ended), dropped, or stop the run',
     )
+
+
+def _add_pictures(parser) -> None:
     parser.add_argument('--timeline', action='store_true', help='draw VIDEO.png')
     parser.add_argument(
         '--clip',

@@ -87,8 +87,6 @@ def _read_observation(path, name, observation, states) -> tuple[VideoEntry, int]
         str(path),
         facts=None if length is None else dict(duration=length, fps=fps or None),
     )
-    running: dict = defaultdict(list)
-    points = 0
     events = observation['events']
     for event in events:
         sound = isinstance(event, list) and len(event) >= 4 and is_finite(event[0])
@@ -96,13 +94,23 @@ def _read_observation(path, name, observation, states) -> tuple[VideoEntry, int]
             raise FormatError(
                 path, 'an event [time, subject, code, modifier, ...]', repr(event)[:80], name
             )
+    segments, points = _pair_states(events, states, path, name)
+    entry.segments.extend(sorted(segments, key=lambda segment: segment[1:]))
+    return entry, points
+
+
+def _pair_states(events, states, path, name) -> tuple[list, int]:
+    """Segments from the starts and stops of state events, and the number of point events."""
+    running: dict = defaultdict(list)
+    segments: list = []
+    points = 0
     for time, subject, code, modifier, *_ in sorted(events, key=lambda event: event[0]):
         if code not in states:
             points += 1
             continue
         started = running[str(subject), str(code), str(modifier)]
         if started:
-            entry.segments.append((code, started.pop(), time))
+            segments.append((code, started.pop(), time))
         else:
             started.append(time)
     for (subject, code, _), started in running.items():
@@ -113,5 +121,4 @@ def _read_observation(path, name, observation, states) -> tuple[VideoEntry, int]
                 f'only a start at {started[0]} s',
                 name,
             )
-    entry.segments.sort(key=lambda segment: segment[1:])
-    return entry, points
+    return segments, points

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An MMAction2 recognizer as a clip feature extractor, for files and inside a model alike."""
 
-import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Optional
 
@@ -14,75 +13,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ...errors import ConfigError
 from ...structures.clip_geometry import ClipGeometry
+from .recognizer_config import as_recognizer, fixed_clip_length, pool_features
 from .weights import load_recognizer_weights
-
-# How MMAction2's backbones call the one clip length they can take, if they have such a limit.
-_FIXED_LENGTH_ARGS = ('num_segments', 'num_frames', 'temporal_size', 't_size')
-
-
-def pool_features(feats) -> Tensor:
-    """Global average pooling over time and space.
-
-    Args:
-        feats (Tensor | Sequence): Output of a backbone or neck: ``(n, C)``, ``(n, L, C)``
-            tokens, ``(n, C, h, w)`` or ``(n, C, t, h, w)``, or a (nested) sequence of those.
-
-    Returns:
-        Tensor: ``(n, C)``. Several maps are pooled one by one and concatenated in their
-        order, e.g. the slow and then the fast pathway of SlowFast.
-    """
-    if not isinstance(feats, Tensor):
-        return torch.cat([pool_features(each) for each in feats], dim=1)
-    if feats.ndim == 3:
-        return feats.mean(dim=1)
-    return feats.flatten(2).mean(dim=2) if feats.ndim > 3 else feats
-
-
-def fixed_clip_length(backbone_cfg: dict) -> Optional[int]:
-    """Number of frames a backbone is built for, e.g. ``num_segments`` of a TSM.
-
-    None where any number will do (3D convolutions, or frames looked at one by one).
-    """
-    backbone = (
-        MODELS.get(backbone_cfg['type'])
-        if isinstance(backbone_cfg['type'], str)
-        else backbone_cfg['type']
-    )
-    parameters = {}
-    for each in reversed(inspect.getmro(backbone) if backbone else ()):  # a child may pass **kwargs
-        parameters.update(inspect.signature(each.__init__).parameters)
-    for name in _FIXED_LENGTH_ARGS:
-        default = parameters[name].default if name in parameters else None
-        value = backbone_cfg.get(name, default)
-        if isinstance(value, int):
-            return value
-    return None
-
-
-def _as_recognizer(cfg: dict) -> dict:
-    """A recognizer's config without its head; a plain backbone gets a recognizer around it."""
-    cfg = dict(cfg)
-    if 'backbone' not in cfg:
-        # ImageNet / Kinetics statistics, which all of MMAction2's RGB backbones are trained on.
-        is_3d = _is_3d_backbone(cfg)
-        cfg = dict(
-            type='Recognizer3D' if is_3d else 'Recognizer2D',
-            backbone=cfg,
-            data_preprocessor=dict(
-                type='ActionDataPreprocessor',
-                mean=[123.675, 116.28, 103.53],
-                std=[58.395, 57.12, 57.375],
-                format_shape='NCTHW' if is_3d else 'NCHW',
-            ),
-        )
-    cfg.pop('cls_head', None)
-    # Its data preprocessor is found in MMAction2 even where no default scope is set.
-    cfg.setdefault('_scope_', 'mmaction')
-    return cfg
-
-
-def _is_3d_backbone(cfg: dict) -> bool:
-    return any(isinstance(module, nn.Conv3d) for module in MODELS.build(cfg).modules())
 
 
 class SlidingBackbone(BaseModule):
@@ -249,7 +181,7 @@ class ClipBackbone(SlidingBackbone):
         frozen: bool = True,
         checkpoint: Optional[str] = None,
     ) -> None:
-        cfg = _as_recognizer(recognizer)
+        cfg = as_recognizer(recognizer)
         fixed = fixed_clip_length(cfg['backbone'])
         super().__init__(
             ClipGeometry(clip_len, stride, frames_per_clip or fixed), batch_size, frozen
