@@ -116,7 +116,7 @@ class TemporalMaxer(BaseModel):
         if mode == 'loss':
             losses = self.head.loss(outputs, data_samples)
             if self.frame_head is not None:
-                truth = [sample.gt_instances for sample in data_samples]
+                truth = [sample.gt_instances for sample in data_samples or ()]
                 losses.update(self.frame_head.loss(feats[0], masks, truth))
             return losses
         if mode == 'predict':
