@@ -74,6 +74,7 @@ def merge_args(cfg, args) -> None:
 
 def run(args) -> None:
     from tmx_plugin.engine import launch
+    from tmx_plugin.engine.hooks.run_folder_hook import ended_workers
     from tmx_plugin.engine.settings.options import COUNT, OUT_FILE, check_options
     from tmx_plugin.engine.settings.rules import number
 
@@ -81,7 +82,9 @@ def run(args) -> None:
     cfg = launch.load_config(args, ROOT)
     merge_args(cfg, args)
     with launch.explained_end(cfg.work_dir):
-        launch.build_runner(cfg).test()
+        runner = launch.build_runner(cfg)
+        with ended_workers(runner):
+            runner.test()
 
 
 def main(argv=None) -> int:

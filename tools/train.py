@@ -101,12 +101,15 @@ def merge_args(cfg, args) -> None:
 
 def run(args) -> None:
     from tmx_plugin.engine import launch
+    from tmx_plugin.engine.hooks.run_folder_hook import ended_workers
 
     cfg = launch.load_config(args, ROOT)
     merge_args(cfg, args)
     with launch.explained_end(cfg.work_dir, training=True):
         launch.hold_work_dir(cfg, must_resume=args.resume == 'last')
-        launch.build_runner(cfg).train()
+        runner = launch.build_runner(cfg)
+        with ended_workers(runner):
+            runner.train()
 
 
 def main(argv=None) -> int:

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A training's hold on its folder, and what it leaves there."""
 
+import traceback
+from contextlib import contextmanager
+
 from mmaction.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -33,10 +36,29 @@ class RunFolderHook(Hook):
 
     def after_run(self, runner) -> None:
         """Let go of the folder and stop the workers."""
-        for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
-            stop_workers(getattr(loop, 'dataloader', None))
+        stop_all_workers(runner)
         if is_main_process():
             work_dir.unlock(runner.work_dir)
+
+
+@contextmanager
+def ended_workers(runner):
+    """Where the block ends by an error or a signal, let the workers of all loops end in order.
+
+    Workers that are ended by the system leave their folder of sockets (``pymp-*``).
+    """
+    try:
+        yield
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)  # which hold iterators with workers
+        stop_all_workers(runner)
+        raise
+
+
+def stop_all_workers(runner) -> None:
+    """End the worker processes of all loops of a runner."""
+    for loop in (runner._train_loop, runner._val_loop, runner._test_loop):
+        stop_workers(getattr(loop, 'dataloader', None))
 
 
 def stop_workers(dataloader) -> None:
