@@ -1,6 +1,6 @@
 # Your own data; docs/own_data.md says step by step how to get there.
 _base_ = [
-    '../_base_/models/temporal_maxer.py',
+    '../_base_/models/temporal_maxer_plus.py',
     '../_base_/datasets/feature_dataloaders.py',
     '../_base_/schedules/adamw_35e.py',
     '../_base_/default_runtime.py',
