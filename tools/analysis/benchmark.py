@@ -23,15 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]  # the repository, or .mim of an inst
 if (ROOT / 'tmx_plugin').is_dir():
     sys.path.insert(0, str(ROOT))
 
+from measurements.growth_plot import GROWTH, draw_growth, growth_curves  # noqa: E402
+
 THUMOS, MULTITHUMOS = 'thumos_i3d', 'multithumos_i3d'
 NOUN, VERB = 'epic_kitchens_slowfast_noun', 'epic_kitchens_slowfast_verb'
 TENTHS = [i / 10 for i in range(1, 10)]
-#: What the growth curves vary, one at a time.
-GROWTH = dict(
-    num_gts=(100, 300, 600, 1000),
-    num_classes=(100, 293, 600, 1000),
-    length=(2304, 5000, 10000, 20000),
-)
 #: (name, function, its arguments, figures of the reference), by part.
 # fmt: off
 CASES = {
@@ -238,30 +234,6 @@ def report(part: str, rows: list) -> None:
     Console(width=None if sys.stdout.isatty() else 120).print(TITLES[part], table)
 
 
-def draw_growth(rows: list, path: str) -> None:
-    """Time, relative to the least value of each axis, and memory."""
-    from matplotlib.figure import Figure
-
-    from tmx_plugin.utils.files import atomic_write
-
-    titles = dict(num_gts='segments a video', num_classes='classes', length='grid length T')
-    fig = Figure(figsize=(9, 5), layout='constrained')
-    for axis, (above, below) in zip(GROWTH, fig.subplots(2, 3, sharex='col').T):
-        points = [row for row in rows if row['case'].startswith(axis)]
-        values = [row['arguments'][axis] for row in points]
-        times = [row['measured']['step_seconds'] for row in points]
-        above.plot(values, [t / times[0] for t in times], 'o-')
-        below.plot(values, [row['measured']['peak'] / 1e9 for row in points], 'o-')
-        above.set(ylabel='time of a step, relative')
-        below.set(xlabel=titles[axis], ylabel='peak memory (GB)')
-        for ax in (above, below):
-            ax.set_ylim(bottom=0)
-            ax.grid(alpha=0.3)
-    fig.suptitle('Epic noun: 300 segments, 293 classes, T = 2304 unless varied', fontsize=10)
-    with atomic_write(path, 'wb') as file:
-        fig.savefig(file, format=Path(path).suffix[1:], dpi=150)
-
-
 def run(args) -> int:
     """Measure all cases, each in a process of its own, and print, write and draw the figures."""
     try:
@@ -270,6 +242,11 @@ def run(args) -> int:
         return error.returncode
     for part, rows in results.items():
         report(part, rows)
+    if 'growth' in results:
+        for axis, curve in growth_curves(results['growth']).items():
+            names = ('step_seconds', 'post_seconds', 'peak')
+            found = (f'{name} {curve[f"{name}_exponent"]:.2f}' for name in names)
+            print(f'exponents of growth with {axis}:', ', '.join(found))
     if args.device == 'cpu':
         print('in brackets: the public implementation (ratios: AMD EPYC with AVX-512, 2 cores)')
     if args.json:

@@ -107,7 +107,9 @@ def row_chunks(logits: Tensor, rows: Tensor) -> Iterator[tuple[slice, slice]]:
     if len(starts) <= 2:  # without a look at the rows, for which a GPU would have to be waited for
         bounds = [0, len(rows)]
     else:
-        bounds = torch.searchsorted(rows, torch.tensor(starts, device=rows.device)).tolist()
+        bounds = torch.searchsorted(
+            rows.contiguous(), torch.tensor(starts, device=rows.device)
+        ).tolist()
     for i in range(len(starts) - 1):
         yield slice(starts[i], starts[i + 1]), slice(bounds[i], bounds[i + 1])
 
