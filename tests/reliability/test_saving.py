@@ -2,6 +2,7 @@
 """How a run saves, whatever its config calls the hook, and what older torch says of its files."""
 
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
+from tmx_plugin.engine import launch
 from tmx_plugin.engine.hooks import AtomicCheckpointHook
 from tmx_plugin.errors import CheckpointError
 from tmx_plugin.models.checkpoint_file import load_checkpoint_file
@@ -85,3 +87,16 @@ def test_older_torch_says_how_to_read_mmengines_own_checkpoints(tmp_path, monkey
         'this is 2.5.1; to test with one here, write its weights there with '
         'tools/convert/released_checkpoint.py); nothing of it was run'
     )
+
+
+def test_a_log_without_room_prints_no_traceback(tmp_path, capsys):
+    logger = logging.getLogger('full')
+    with open('/dev/full', 'w') as full:
+        logger.addHandler(logging.StreamHandler(full))
+        with launch.explained_end(tmp_path):
+            logger.warning('x' * 10_000)
+        assert capsys.readouterr().err == ''
+        logger.warning('x' * 10_000)
+        assert 'Logging error' in capsys.readouterr().err  # elsewhere as ever
+        logger.handlers.clear()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())

@@ -2,6 +2,7 @@
 """What tools/train.py and tools/test.py share: from a config's path to a finished run."""
 
 import errno
+import logging
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,6 +128,8 @@ def hold_work_dir(cfg: Config, must_resume: bool = False) -> None:
 def explained_end(work_dir, training: bool = False):
     """Say of an error of the system in the block what could not be written, and what is left.
 
+    Lines of a log that have no room are lost without a traceback.
+
     Args:
         work_dir (str): Folder of the run.
         training (bool): Whether to name the checkpoint that can be gone on from.
@@ -134,6 +137,7 @@ def explained_end(work_dir, training: bool = False):
     Raises:
         WriteError: In the place of an error that concerns writing.
     """
+    shown, logging.raiseExceptions = logging.raiseExceptions, False  # a log that has no room
     try:
         yield
     except OSError as error:
@@ -152,6 +156,8 @@ def explained_end(work_dir, training: bool = False):
                 else ('; there is no checkpoint yet')
             )
         raise error from None
+    finally:
+        logging.raiseExceptions = shown
 
 
 def prepare_cpu(cfg: Config) -> None:
