@@ -74,7 +74,10 @@ def stub_missing_drn() -> None:
     """
     if _DRN_PACKAGE in sys.modules or 'mmaction.models' in sys.modules:
         return
-    root = Path(importlib.util.find_spec('mmaction').origin).parent / 'models' / 'localizers'
+    spec = importlib.util.find_spec('mmaction')
+    if spec is None or spec.origin is None:
+        return
+    root = Path(spec.origin).parent / 'models' / 'localizers'
     init = root / '__init__.py'
     if (root / 'drn').is_dir() or not init.is_file() or '.drn' not in init.read_text('utf-8'):
         return
@@ -91,8 +94,8 @@ def stub_missing_drn() -> None:
             )
 
     package, module = ModuleType(_DRN_PACKAGE), ModuleType(f'{_DRN_PACKAGE}.drn')
-    package.__path__ = []
-    package.drn, module.DRN = module, DRN
+    vars(package).update(__path__=[], drn=module)
+    vars(module).update(DRN=DRN)
     DRN.__module__ = module.__name__
     MODELS.register_module(name='DRN', module=DRN, force=True)
     sys.modules[package.__name__] = package
@@ -206,9 +209,9 @@ def restore_numpy_names() -> None:
     import numpy
 
     if not hasattr(numpy, 'in1d'):
-        numpy.in1d = lambda ar1, ar2, **kwargs: numpy.isin(ar1, ar2, **kwargs).ravel()
+        vars(numpy)['in1d'] = lambda ar1, ar2, **kwargs: numpy.isin(ar1, ar2, **kwargs).ravel()
     if not hasattr(numpy, 'trapz'):
-        numpy.trapz = numpy.trapezoid
+        vars(numpy)['trapz'] = numpy.trapezoid
 
 
 def provide_distutils() -> None:
@@ -222,9 +225,9 @@ def provide_distutils() -> None:
     """
     if importlib.util.find_spec('distutils') is None:
         package, errors = ModuleType('distutils'), ModuleType('distutils.errors')
-        package.__path__ = []
-        package.errors = errors
-        errors.DistutilsPlatformError = type('DistutilsPlatformError', (Exception,), {})
+        vars(package).update(__path__=[], errors=errors)
+        error = type('DistutilsPlatformError', (Exception,), {})
+        vars(errors).update(DistutilsPlatformError=error)
         sys.modules[package.__name__] = package
         sys.modules[errors.__name__] = errors
 

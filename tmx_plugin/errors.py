@@ -150,10 +150,12 @@ def _sentence(error: Exception) -> str:
 def _leave_process_group() -> bool:
     """End a distributed run, if any, and return whether this is its first process."""
     torch = sys.modules.get('torch')
-    distributed = torch and torch.distributed.is_available() and torch.distributed.is_initialized()
-    is_first = not distributed or torch.distributed.get_rank() == 0
-    if distributed:
-        torch.distributed.destroy_process_group()
+    if torch is None or not (
+        torch.distributed.is_available() and torch.distributed.is_initialized()
+    ):
+        return True
+    is_first = torch.distributed.get_rank() == 0
+    torch.distributed.destroy_process_group()
     return is_first
 
 

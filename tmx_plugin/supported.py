@@ -46,7 +46,7 @@ def main(stack: str, what: str) -> str:
     """For shell scripts: a key of a stack, or the requirement of a package in it."""
     chosen = STACKS[stack]
     if what == 'python':
-        return chosen['python']
+        return str(chosen['python'])
     return (
         ' '.join(chosen[what])
         if what in chosen

@@ -118,7 +118,7 @@ def compare_features(
 
 def _time_ratio(pairs: Sequence[tuple]) -> Fraction:
     """Own features per reference feature, as a simple fraction."""
-    ratio = np.median([len(own) / len(reference) for own, reference in pairs])
+    ratio = float(np.median([len(own) / len(reference) for own, reference in pairs]))
     simple = Fraction(ratio).limit_denominator(8)
     # A few clips more or less are another way to treat a video's end, not another stride.
     close = all(abs(len(own) - len(reference)) <= MAX_LAG for own, reference in pairs)
@@ -237,53 +237,60 @@ def _is_permuted(pairs) -> bool:
 def _diagnose(streams: Sequence[StreamComparison], stride, clip_len):
     """Findings, most specific first."""
     for stream in streams:
-        where = f'{stream.name}: '
-        if stream.permuted:
-            yield Finding(
-                'error',
-                'channel order',
-                f'{where}the channels are those of the reference in another order',
-            )
-            continue
-        if stream.median < RELATED:
-            yield Finding(
-                'error',
-                'network',
-                f'{where}unrelated to the reference (median '
-                f'correlation {stream.median:.2f}): another network, other weights or '
-                'other videos',
-            )
-            continue
-        if stream.matched != stream.name:
-            yield Finding(
-                'error',
-                'streams',
-                f"{where}resembles the reference's {stream.matched}: the streams are swapped",
-            )
-        if stream.ratio != 1:
-            yield Finding(
-                'error',
-                'stride',
-                f'{where}{float(stream.ratio):g} features for one of '
-                'the reference: the stride, or the frame rate, differs by that factor',
-            )
-        if stream.lag:
-            yield Finding('error', 'offset', where + _describe_lag(stream.lag, stride, clip_len))
-        if stream.median < SAME:
-            yield _lower_correlation(stream, streams)
-        scale = median(stream.scale)
-        if not 1 / MAX_SCALE <= scale <= MAX_SCALE:
-            yield Finding(
-                'warning', 'scale', f'{where}values are {scale:.2f} times those of the reference'
-            )
-        own_zeros, reference_zeros = stream.zeros.mean(axis=1)
-        if abs(own_zeros - reference_zeros) > MAX_ZEROS:
-            yield Finding(
-                'warning',
-                'zeros',
-                f'{where}{own_zeros:.0%} of the values are 0, '
-                f'of the reference {reference_zeros:.0%}',
-            )
+        yield from _diagnose_stream(stream, streams, stride, clip_len)
+
+
+def _diagnose_stream(stream: StreamComparison, streams, stride, clip_len):
+    where = f'{stream.name}: '
+    if stream.permuted:
+        yield Finding(
+            'error',
+            'channel order',
+            f'{where}the channels are those of the reference in another order',
+        )
+        return
+    if stream.median < RELATED:
+        yield Finding(
+            'error',
+            'network',
+            f'{where}unrelated to the reference (median '
+            f'correlation {stream.median:.2f}): another network, other weights or '
+            'other videos',
+        )
+        return
+    if stream.matched != stream.name:
+        yield Finding(
+            'error',
+            'streams',
+            f"{where}resembles the reference's {stream.matched}: the streams are swapped",
+        )
+    if stream.ratio != 1:
+        yield Finding(
+            'error',
+            'stride',
+            f'{where}{float(stream.ratio):g} features for one of '
+            'the reference: the stride, or the frame rate, differs by that factor',
+        )
+    if stream.lag:
+        yield Finding('error', 'offset', where + _describe_lag(stream.lag, stride, clip_len))
+    if stream.median < SAME:
+        yield _lower_correlation(stream, streams)
+    yield from _compare_values(stream, where)
+
+
+def _compare_values(stream: StreamComparison, where: str):
+    scale = median(stream.scale)
+    if not 1 / MAX_SCALE <= scale <= MAX_SCALE:
+        yield Finding(
+            'warning', 'scale', f'{where}values are {scale:.2f} times those of the reference'
+        )
+    own_zeros, reference_zeros = stream.zeros.mean(axis=1)
+    if abs(own_zeros - reference_zeros) > MAX_ZEROS:
+        yield Finding(
+            'warning',
+            'zeros',
+            f'{where}{own_zeros:.0%} of the values are 0, of the reference {reference_zeros:.0%}',
+        )
 
 
 def _describe_lag(lag: int, stride, clip_len) -> str:

@@ -121,6 +121,23 @@ def coverage_findings(coverage: Coverage, data_list, lengths, *, center_radius=1
     total, unmatched = len(coverage.matched), int((~coverage.matched).sum())
     if not total:
         return []
+    findings = _mismatches(coverage, total, unmatched)
+    if findings:
+        findings += _range_advice(coverage, data_list, lengths, center_radius)
+    short = float(np.mean(coverage.half_length < 1))
+    if short > 0.1:
+        findings.append(
+            Finding(
+                'advice',
+                'ranges',
+                f'{short:.0%} of the segments are shorter than '
+                'two grid steps: features at a smaller stride would serve them',
+            )
+        )
+    return findings
+
+
+def _mismatches(coverage: Coverage, total: int, unmatched: int) -> list:
     findings = []
     if unmatched > 0.05 * total:
         level = 'error' if unmatched > 0.5 * total else 'warning'
@@ -150,18 +167,6 @@ def coverage_findings(coverage: Coverage, data_list, lengths, *, center_radius=1
         findings.append(
             Finding(
                 'warning', 'ranges', f'no segment is learnt on the levels {idle} (counted from 0)'
-            )
-        )
-    if findings:
-        findings += _range_advice(coverage, data_list, lengths, center_radius)
-    short = float(np.mean(coverage.half_length < 1))
-    if short > 0.1:
-        findings.append(
-            Finding(
-                'advice',
-                'ranges',
-                f'{short:.0%} of the segments are shorter than '
-                'two grid steps: features at a smaller stride would serve them',
             )
         )
     return findings

@@ -151,7 +151,7 @@ def plot_durations(report, path) -> None:
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     low, high = lengths.min() / 1.2, lengths.max() * 1.2
-    bins = np.geomspace(low, high, 60)
+    bins = np.geomspace(low, high, 60).tolist()
     axes.hist(
         [lengths[matched], lengths[~matched]],
         bins,
@@ -159,26 +159,7 @@ def plot_durations(report, path) -> None:
         color=['tab:blue', 'tab:red'],
         label=['with a positive point', 'without'],
     )
-    for level, (start, end) in enumerate(coverage.ranges):
-        left, right = max(2 * start, low), min(2 * end, high)
-        if left < right:
-            axes.axvspan(
-                left,
-                right,
-                ymin=0.97 - 0.03 * level,
-                ymax=1 - 0.03 * level,
-                color=f'C{level + 2}',
-                alpha=0.8,
-            )
-            axes.text(
-                np.sqrt(left * right),
-                0.985 - 0.03 * level,
-                f'level {level}',
-                fontsize=7,
-                ha='center',
-                va='center',
-                transform=axes.get_xaxis_transform(),
-            )
+    _draw_ranges(axes, coverage.ranges, low, high)
     axes.set(
         xscale='log',
         xlim=(low, high),
@@ -188,7 +169,8 @@ def plot_durations(report, path) -> None:
         f'{len(grid)} segments get a positive point',
     )
     axes.margins(y=0.3)
-    seconds = axes.secondary_xaxis(-0.17, functions=(lambda x: x * step, lambda x: x / step))
+    scales = (lambda x: np.multiply(x, step), lambda x: np.divide(x, step))
+    seconds = axes.secondary_xaxis(-0.17, functions=scales)
     seconds.set_xlabel('seconds')
     for axis in (axes.xaxis, seconds.xaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -197,3 +179,21 @@ def plot_durations(report, path) -> None:
     axes.legend(loc='center right')
     with atomic_write(path, 'wb') as file:
         figure.savefig(file, format=str(path).rsplit('.', 1)[-1], dpi=120)
+
+
+def _draw_ranges(axes, ranges, low: float, high: float) -> None:
+    """A band at the top for the segments whose half length lies in the range of each level."""
+    for level, (start, end) in enumerate(ranges):
+        left, right = max(2 * start, low), min(2 * end, high)
+        if left < right:
+            top = 1 - 0.03 * level
+            axes.axvspan(left, right, ymin=top - 0.03, ymax=top, color=f'C{level + 2}', alpha=0.8)
+            axes.text(
+                np.sqrt(left * right),
+                top - 0.015,
+                f'level {level}',
+                fontsize=7,
+                ha='center',
+                va='center',
+                transform=axes.get_xaxis_transform(),
+            )

@@ -76,6 +76,7 @@ def _run(name: str, target: str, arguments: Sequence[str]) -> int:
     script = ROOT / 'tools' / target
     sys.path.insert(0, str(script.parent))  # as Python does for a script
     spec = importlib.util.spec_from_file_location(f'tmx_tool_{script.stem}', script)
+    assert spec is not None and spec.loader is not None  # it is a .py file
     tool = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = tool
     spec.loader.exec_module(tool)

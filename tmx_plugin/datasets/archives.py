@@ -5,8 +5,9 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Callable
+from typing import Any, Callable
 
 from ..errors import DataError, MissingFileError
 from ..utils.files import atomic_write, free_bytes
@@ -79,19 +80,19 @@ def _wanted(name: str) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith('.')
 
 
-def _tar_members(source: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
+def _tar_members(source: Path) -> Iterator[tuple[str, int, Callable[[], Any]]]:
     with tarfile.open(source, 'r|*') as archive:  # a stream: read once, from front to end
         for member in archive:
             if member.isreg() and _wanted(member.name):
-                yield member.name, member.size, lambda member=member: archive.extractfile(member)
+                yield member.name, member.size, partial(archive.extractfile, member)
 
 
-def _zip_members(source: Path) -> Iterator[tuple[str, int, Callable[[], IO[bytes]]]]:
+def _zip_members(source: Path) -> Iterator[tuple[str, int, Callable[[], Any]]]:
     with zipfile.ZipFile(source) as archive:
         for member in archive.infolist():
             if not member.is_dir() and _wanted(member.filename):
                 yield (
                     member.filename,
                     member.file_size,
-                    lambda member=member: archive.open(member),
+                    partial(archive.open, member),
                 )

@@ -2,8 +2,9 @@
 """Reading of feature files: one (T, C) array of numbers a file, never any code."""
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -138,7 +139,7 @@ def _call(readers: dict, path, layout: str, video: Optional[str]):
         ) from error
 
 
-def _read_npz(path: Path, read_one=read_member) -> np.ndarray:
+def _read_npz(path: Path, read_one: Callable = read_member) -> Any:
     with zipfile.ZipFile(path) as archive:
         members = npz_members(archive)
         return read_one(path, archive, members[_only_key(members)])

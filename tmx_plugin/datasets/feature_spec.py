@@ -112,6 +112,7 @@ def _defaults(kind) -> dict:
     return {
         name: parameter.default
         for base in reversed(inspect.getmro(kind))
-        for name, parameter in inspect.signature(base.__init__).parameters.items()
+        if '__init__' in vars(base)
+        for name, parameter in inspect.signature(vars(base)['__init__']).parameters.items()
         if parameter.default is not parameter.empty
     }

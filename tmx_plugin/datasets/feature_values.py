@@ -3,8 +3,9 @@
 
 import logging
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Optional
 
 import numpy as np
 from mmengine.logging import print_log
@@ -22,7 +23,8 @@ _CHUNK = 1 << 20  # values looked at at once: they stay in the processor's cache
 _UNCHECKED, _GOOD, _BAD = 0, 1, 2
 
 
-class BadValues(NamedTuple):
+@dataclass(frozen=True)
+class BadValues:
     """Values that are not finite.
 
     Attributes:
@@ -68,7 +70,7 @@ def find_bad_values(array: np.ndarray) -> Optional[BadValues]:
         place = place[:, ::-1] if turned else place
         found = min(map(tuple, place.tolist()))
         first = found if first is None else min(first, found)
-    return None if first is None else BadValues(count, *first, float(array[first]))
+    return None if first is None else BadValues(count, first[0], first[1], float(array[first]))
 
 
 def _is_finite(array: np.ndarray) -> np.ndarray:
@@ -98,7 +100,7 @@ def _map_privately(array: np.ndarray) -> Optional[np.ndarray]:
         owner = owner.base
     if not isinstance(owner, np.memmap) or not owner.flags.c_contiguous:
         return None
-    copy = np.memmap(owner.filename, owner.dtype, 'c', owner.offset, owner.shape)
+    copy = np.memmap(owner.filename, owner.dtype, 'c', owner.offset, owner.shape)  # type: ignore[call-overload]
     start = array.ctypes.data - owner.ctypes.data
     return np.ndarray(array.shape, array.dtype, copy, start, array.strides)
 

@@ -217,7 +217,7 @@ def name_hint(absent: dict) -> str:
 
 
 def _check_features(spec: FeatureSpec, found: Inspection, values: bool, progress) -> None:
-    conflicts = []
+    conflicts: list[str] = []
     for info in found.readable:
         with found.noting('side files'):
             conflicts += side_file_conflicts(

@@ -109,14 +109,11 @@ class TALDataset(BaseDataset):
         pipeline: Sequence = (),
         **kwargs,
     ) -> None:
-        check_choice('missing', missing, ('error', 'skip'))
-        check_choice('cache', cache, ('none', 'ram'))
-        _check_keys('feature_prefix', feature_prefix, data_prefix)
-        _check_keys('feature_suffix', feature_suffix, data_prefix)
+        _check_files(missing, cache, data_prefix, feature_prefix, feature_suffix)
         self.spec = FeatureSpec(
             feature_stride, offset_frames, fps, layout, channels, sample_stride, features
         )
-        vars(self).update(vars(self.spec))  # each is an attribute of the data set as well
+        self.__dict__.update(vars(self.spec))  # each is an attribute of the data set as well
         self.subset = (subset,) if isinstance(subset, str) else tuple(subset)
         self.class_file = class_file
         self.feature_prefix = feature_prefix
@@ -127,8 +124,7 @@ class TALDataset(BaseDataset):
         self.cache = cache
         self._cached: dict[str, np.ndarray] = {}
         self.value_check = ValueCheck(features)
-        # (seed, epoch) once set; in shared memory, so that worker processes which outlive an epoch
-        # see it.
+        # (seed, epoch) once set; in shared memory, for worker processes that outlive an epoch.
         self._draw_state = torch.full((2,), -1, dtype=torch.int64).share_memory_()
         super().__init__(
             ann_file=ann_file,
@@ -143,7 +139,7 @@ class TALDataset(BaseDataset):
         super()._join_prefix()
         self.class_file = self._join_root(self.class_file)
         if isinstance(self.block_list, str):
-            self.block_list = self._join_root(self.block_list)
+            self.block_list = self._join_root(self.block_list) or ''
 
     def _join_root(self, path: Optional[str]) -> Optional[str]:
         return path and os.path.join(self.data_root or '', path)
@@ -300,9 +296,12 @@ def build_transforms(pipeline: Sequence) -> list:
     return [TRANSFORMS.build(x) if isinstance(x, dict) else x for x in pipeline]
 
 
-def _check_keys(name: str, value, data_prefix: Optional[dict]) -> None:
-    if isinstance(value, dict) and set(value) != set(data_prefix or ()):
-        raise ConfigError(
-            f'{name} must have the keys of data_prefix, '
-            f'{either(data_prefix or ())}, not {either(value)}'
-        )
+def _check_files(missing, cache, data_prefix, feature_prefix, feature_suffix) -> None:
+    check_choice('missing', missing, ('error', 'skip'))
+    check_choice('cache', cache, ('none', 'ram'))
+    for name, value in (('feature_prefix', feature_prefix), ('feature_suffix', feature_suffix)):
+        if isinstance(value, dict) and set(value) != set(data_prefix or ()):
+            raise ConfigError(
+                f'{name} must have the keys of data_prefix, '
+                f'{either(data_prefix or ())}, not {either(value)}'
+            )

@@ -150,7 +150,7 @@ def explained_end(work_dir, training: bool = False):
             error = write_error(error.filename or f'to {work_dir}', error)
         if training:
             found = checkpoints(work_dir)
-            error.strerror += (
+            error.strerror = (error.strerror or '') + (
                 f'; the last good checkpoint is {found[0]}'
                 if found
                 else ('; there is no checkpoint yet')

@@ -100,7 +100,7 @@ def check_optimizer(saved: dict, optimizer: torch.optim.Optimizer, name) -> None
     """
     expected = [group['params'] for group in optimizer.param_groups]
     groups = saved.get('param_groups')
-    found = (
+    found: list = (
         [group.get('params') if isinstance(group, dict) else None for group in groups]
         if (isinstance(groups, list))
         else []
@@ -159,13 +159,13 @@ def config_differences(stored, current: str) -> list[str]:
     """
     if not isinstance(stored, str):
         return []
-    sides = [
+    before, now = (
         [line for line in text.splitlines() if not line.startswith(_HOW_STARTED)]
         for text in (stored, current)
-    ]
+    )
     lines = [
         line
-        for line in difflib.unified_diff(*sides, lineterm='', n=0)
+        for line in difflib.unified_diff(before, now, lineterm='', n=0)
         if not line.startswith(('---', '+++', '@@'))
     ]
     return lines[:_DIFFERENT_LINES]

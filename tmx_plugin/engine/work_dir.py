@@ -14,7 +14,7 @@ from .resume import check_resumable
 try:
     import fcntl
 except ImportError:  # Windows: nothing keeps a second run out
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 POINTER = 'last_checkpoint'
 #: Saved by a training that was asked to end within an epoch.

@@ -15,7 +15,7 @@ from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
 from .files import expect
 
-SUBSETS = {'train': 'training', 'val': 'validation'}
+SUBSETS: dict = {'train': 'training', 'val': 'validation'}
 
 
 def read_ego4d_mq(
@@ -104,7 +104,7 @@ def _clip(path, video, clip) -> VideoEntry:
     entry = VideoEntry(
         name, str(path), facts=dict(duration=end - start), subset=SUBSETS.get(subset, subset)
     )
-    found = {}
+    found: dict[tuple, None] = {}
     for annotation in _list(clip, 'annotations', path, name):
         for label in _list(annotation, 'labels', path, name):
             segment = _segment(label, 'label', path, name)

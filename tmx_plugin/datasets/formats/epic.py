@@ -22,7 +22,7 @@ FLAT = ('video', 'start', 'stop', 'verb', 'noun')
 
 def read_class_csv(path) -> dict:
     """Keys by id of ``EPIC_100_verb_classes.csv`` or ``EPIC_100_noun_classes.csv``."""
-    names = {}
+    names: dict[int, str] = {}
     for line, row in read_rows(path, ('id', 'key')):
         number = parse_int(row['id'], 'a class id', f'{path}:{line}')
         if number in names or row['key'] in names.values():

@@ -48,7 +48,8 @@ def read_label_studio(
             fps, 'the frame rate of the labelling configuration (--fps)', sources[0], None
         )
     tasks, skipped = _results(sources, predictions)
-    entries, others = [], Counter()
+    entries: list[VideoEntry] = []
+    others: Counter[str] = Counter()
     for name, (path, result) in tasks.items():
         entry = VideoEntry(name, path)
         for item in result:

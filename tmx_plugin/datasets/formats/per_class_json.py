@@ -85,7 +85,7 @@ def _rows(path, half, size: int, classes, prefix: str):
     expected = 'objects "gt" and "det" of classes, of videos, of lists of times'
     if not isinstance(half, dict) or not all(isinstance(x, dict) for x in half.values()):
         raise FormatError(path, expected, f'{half!r:.100}')
-    videos = {}
+    videos: dict[str, list] = {}
     for label, by_video in half.items():
         name = label
         if classes is not None:

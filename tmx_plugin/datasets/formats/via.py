@@ -6,7 +6,7 @@ each an object by id. A metadata item belongs to a view, a view to files.
 """
 
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 from ...errors import FormatError
 from ...utils.text_files import is_finite, read_json
@@ -41,7 +41,9 @@ def read_via(
     entries: dict = {}
     for path in sources:
         project = read_json(path)
-        parts = {name: project.get(name) for name in _PARTS} if isinstance(project, dict) else {}
+        parts: dict[str, Any] = (
+            {name: project.get(name) for name in _PARTS} if isinstance(project, dict) else {}
+        )
         if not all(isinstance(part, dict) for part in parts.values()) or not parts:
             raise FormatError(
                 path,
@@ -54,13 +56,13 @@ def read_via(
         for item in parts['metadata'].values():
             times = item.get('z') if isinstance(item, dict) else None
             if isinstance(times, list) and len(times) == 2:
-                name = names.get(str(item.get('vid')))
-                if name is None or not all(map(is_finite, times)):
+                video = names.get(str(item.get('vid')))
+                if video is None or not all(map(is_finite, times)):
                     raise FormatError(
                         path, 'a segment of a known view with two times', repr(item)[:80]
                     )
-                label = _label(path, name, item.get('av'), parts['attribute'], attribute)
-                entries[name].segments.append((label, *times))
+                label = _label(path, video, item.get('av'), parts['attribute'], attribute)
+                entries[video].segments.append((label, *times))
     return assemble(
         entries.values(), videos=videos, split=split, classes=classes, on_reversed=on_reversed
     )

@@ -59,9 +59,11 @@ class LoadFeatures(BaseTransform):
             feats.append(check(array, path, video, number)[::stride])
         feats = match_lengths(feats)
         if results.get('channels') is not None:
+            low, high = results['channels']
             feats = select_channels(
                 feats,
-                *results['channels'],
+                low,
+                high,
                 video=results['video_id'],
                 source=', '.join(results['feature_paths']),
             )

@@ -71,7 +71,7 @@ def read_statistics(path) -> tuple[np.ndarray, np.ndarray]:
         FormatError: If it is not ``{"mean": [C numbers], "std": [C numbers]}``.
     """
     content = read_json(path)
-    lists = [content.get(key) if isinstance(content, dict) else None for key in ('mean', 'std')]
+    lists: list = [content.get(x) if isinstance(content, dict) else None for x in ('mean', 'std')]
     good = all(
         isinstance(values, list) and values and all(map(is_finite, values)) for values in lists
     )
@@ -102,7 +102,7 @@ def channel_statistics(arrays: Iterable[np.ndarray]) -> tuple[np.ndarray, np.nda
         >>> channel_statistics([np.array([[1., 5.]]), np.array([[3., 5.]])])
         (array([2., 5.]), array([1., 0.]), 2)
     """
-    count, mean, squares = 0, 0.0, 0.0
+    count, mean, squares = 0, np.zeros(()), np.zeros(())
     for array in arrays:
         array = np.asarray(array, np.float64)
         if not len(array):

@@ -53,7 +53,7 @@ class TALCheckpointHook(Hook):
     def __init__(self, strict: bool = True, verify: bool = True) -> None:
         self.strict = strict
         self.verify = verify
-        self._norm_eps = None
+        self._norm_eps: Optional[float] = None
 
     def before_run(self, runner) -> None:
         """Choose the newest whole checkpoint for ``--resume`` without a name.
@@ -71,7 +71,7 @@ class TALCheckpointHook(Hook):
 
     def _choose(self, runner) -> Optional[str]:
         """Path of the checkpoint to go on from, the same in every process."""
-        chosen = [None, None]
+        chosen: list = [None, None]
         if is_main_process():
             folder = checkpoint_folder(runner)
             path = work_dir.newest_whole(
@@ -137,7 +137,7 @@ class TALCheckpointHook(Hook):
         """Hand on the eps of the weights that the training started from; keep plain data only."""
         if self._norm_eps is not None:
             checkpoint['meta']['layer_norm_eps'] = self._norm_eps
-        dropped = []
+        dropped: list[str] = []
         for key in ('meta', 'message_hub'):
             if key in checkpoint:
                 checkpoint[key] = to_plain(checkpoint[key], key, dropped)

@@ -5,6 +5,7 @@ import os.path as osp
 import random
 import signal
 import threading
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +79,8 @@ class InterruptHook(Hook):
 
     def __init__(self) -> None:
         self._asked = self._in_epoch = False
-        self._previous = self._random = self._sampler = None
+        self._previous: Any = None
+        self._random = self._sampler = None
         self._seen = 0
         self._folder = ''
 
@@ -133,7 +135,7 @@ class InterruptHook(Hook):
         """Leave out the batches that were seen before the interruption."""
         self._in_epoch = True
         batches = getattr(runner.train_dataloader, 'batch_sampler', None)
-        if self._seen and hasattr(batches, 'sampler'):
+        if self._seen and batches is not None and hasattr(batches, 'sampler'):
             runner.logger.info(f'Going on after batch {self._seen} of epoch {runner.epoch + 1}')
             self._sampler = batches.sampler
             batches.sampler = Rest(self._sampler, self._seen * batches.batch_size)

@@ -5,6 +5,7 @@ import os.path as osp
 import re
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from mmaction.registry import HOOKS
 from mmengine.dist import is_main_process
@@ -23,7 +24,8 @@ class DeferredRemoval:
     """
 
     def __init__(self, backend, folder: str) -> None:
-        self._backend, self._folder, self._doomed = backend, folder, []
+        self._backend, self._folder = backend, folder
+        self._doomed: list[str] = []
 
     def __getattr__(self, name):
         return getattr(self._backend, name)
@@ -70,7 +72,8 @@ class AtomicCheckpointHook(CheckpointHook):
     def before_train(self, runner) -> None:
         """Learn from a resumed checkpoint what there is; remove what a killed run left over."""
         super().before_train(runner)
-        self.file_backend = DeferredRemoval(self.file_backend, self.out_dir)
+        backend: Any = self.file_backend  # type: ignore[has-type]
+        self.file_backend = DeferredRemoval(backend, self.out_dir)
         # Else a validation that is made up for would not bring the last checkpoint up to date.
         self.last_ckpt = runner.message_hub.get_info('last_ckpt')
         if is_main_process():
@@ -96,7 +99,8 @@ class AtomicCheckpointHook(CheckpointHook):
         """Save, point ``last_checkpoint`` at it, then remove what is no longer kept."""
         surplus = []
         if self.max_keep_ckpts > 0:
-            kept = [*(one for one in self.keep_ckpt_ids if one != step), step]
+            known = self.keep_ckpt_ids  # type: ignore[has-type]
+            kept = [*(one for one in known if one != step), step]
             # The file names also what it will outlive: a run killed before the removal makes up
             # for it when it is resumed.
             runner.message_hub.update_info('keep_ckpt_ids', kept)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings that must fit each other: levels and ranges, widths, classes, lengths, schedules."""
 
+from typing import TypeGuard
+
 from .parts import shown
 from .rules import is_list, number, whole
 
@@ -115,7 +117,7 @@ def _dict(parent: dict, key: str) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def _count(value) -> bool:
+def _count(value) -> TypeGuard[int]:
     return whole(1).holds(value)
 
 

@@ -32,7 +32,9 @@ class Accepted(typing.NamedTuple):
 
 def accepted(cls: type) -> Accepted:
     """Arguments that a class takes, including those it hands on to its bases."""
-    names, required, is_open = set(), set(), True
+    names: set[str] = set()
+    required: set[str] = set()
+    is_open = True
     rules = {
         key: rule
         for base in reversed(inspect.getmro(cls))
@@ -64,9 +66,10 @@ def accepted(cls: type) -> Accepted:
 def _hands_on(cls: type) -> bool:
     """Whether the last constructor that a class's arguments reach takes any name."""
     own = [base for base in inspect.getmro(cls)[:-1] if '__init__' in vars(base)]
-    return bool(own) and any(
-        p.kind is p.VAR_KEYWORD for p in inspect.signature(own[-1].__init__).parameters.values()
-    )
+    if not own:
+        return False
+    parameters = inspect.signature(vars(own[-1])['__init__']).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def part_faults(path: str, part: dict, arguments: Accepted, name: str, extra=()) -> list:

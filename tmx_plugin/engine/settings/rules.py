@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, TypeGuard
 
 
 class Rule(NamedTuple):
@@ -103,7 +103,7 @@ STRING = Rule('a text', lambda value: isinstance(value, str))
 DICT = Rule('a dict', lambda value: isinstance(value, dict))
 
 
-def is_list(value) -> bool:
+def is_list(value) -> TypeGuard[Sequence]:
     """Whether a value is a list or tuple."""
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
