@@ -179,7 +179,7 @@ class TALInferencer(BaseInferencer):
         """As a call, one video after the other: nothing is kept in memory.
 
         Args:
-            inputs, batch_size, **kwargs: As for a call.
+            inputs, batch_size, kwargs: As for a call.
 
         Yields:
             dict: Each of ``predictions``, when it is written; with ``existing='skip'`` first those
