@@ -137,6 +137,8 @@ def cycles(count: int, folder: Path) -> int:
             time.sleep(0.05)
         status = process.wait()
         time.sleep(6.0 if status == -9 else 0.5)  # in which workers of a killed process end
+        if status not in (0, -9, 143):
+            print(log.read_text(encoding='utf-8', errors='replace')[-2000:])
         print(cycle, f'status {status}, {memory:.0f} MB, {handles} handles', held(), flush=True)
     return 0
 
