@@ -54,6 +54,7 @@ def test_values_are_derived_from_the_files(data):
     assert found.steps_per_epoch == 3 and found.epochs == 100
     assert found.max_segments == 3 and found.coverage.matched.all()
     assert found.positives > 3
+    assert found.dispersion == 0 and found.scripted  # each class once in each video
 
 
 @pytest.mark.parametrize('layout', ['tc', 'ct'])
@@ -104,12 +105,35 @@ def test_the_config_says_what_was_derived(data, capsys):
     cfg = Config.fromfile(out)
     assert cfg.model.neck.num_levels == len(cfg.model.head.regression_ranges) == 5
     assert cfg.model.head.num_classes == 3 and cfg.model.neck.in_channels == 24
+    assert cfg.model.head.class_prior.type == 'ClassPrior'
     assert cfg.train_dataloader.dataset.ann_file == str(data / 'annotations.json')
     # data below the config's folder move with it
     assert str(data) not in out.read_text()
     assert '99 % of the segments are at most 80 long' in out.read_text()
     assert init.main(arguments) == 1 and 'add --overwrite' in capsys.readouterr().err
     assert init.main([*arguments, '--overwrite']) == 0
+
+
+def test_videos_without_a_script_get_no_class_prior(data):
+    content = json.loads((data / 'annotations.json').read_text())
+    for number in range(3):  # of six training videos, half have all five times, half one once
+        content['database'][f'video_{number}']['annotations'] = [
+            dict(label=label, segment=[1 + start, 3 + start])
+            for label in ('jump', 'run', 'swim')
+            for start in range(0, 20, 4)
+        ]
+        content['database'][f'video_{number + 3}']['annotations'] = [
+            dict(label='jump', segment=[1, 3])
+        ]
+    (data / 'annotations.json').write_text(json.dumps(content))
+    found = derive(data / 'features', data / 'annotations.json', **GEOMETRY)
+    assert found.dispersion == pytest.approx(16.5 / 8)  # 4 + 6.25 + 6.25 over 3 + 2.5 + 2.5
+    assert not found.scripted
+    out = data / 'mine.py'
+    args = [str(data / 'features'), str(data / 'annotations.json'), '--out', str(out), *OPTIONS]
+    assert init.main(args) == 0
+    assert Config.fromfile(out).model.head.class_prior is None
+    assert 'class_prior None' in out.read_text()
 
 
 @pytest.mark.slow

@@ -35,6 +35,9 @@ class OwnData:
         lengths (np.ndarray): (V,) T of the training videos.
         coverage (Coverage): Training segments on the levels of :attr:`ranges`.
         max_segments (int): Most segments of one training video.
+        dispersion (float): Variance of the number of segments of a class in a training video over
+            its mean, of all classes together. 1 where segments come by chance (Poisson), less
+            where videos follow a script.
     """
 
     dataset: dict
@@ -45,6 +48,12 @@ class OwnData:
     lengths: np.ndarray
     coverage: Coverage
     max_segments: int
+    dispersion: float
+
+    @property
+    def scripted(self) -> bool:
+        """Whether the number of segments of a class in a video varies less than by chance."""
+        return self.dispersion < 1
 
     @property
     def ranges(self) -> list:
@@ -137,16 +146,23 @@ def derive(
     lengths = {info['video_id']: shapes[info['video_id']][layout.index('t')] for info in data_list}
     first = measure_coverage(data_list, lengths, [(0, 4), (4, 10000)])
     coverage = measure_coverage(data_list, lengths, suggest_ranges(first.half_length))
+    num_classes = len(read_class_list(class_file) if class_file else labels)
     return OwnData(
         dataset,
         train,
         val,
-        len(read_class_list(class_file) if class_file else labels),
+        num_classes,
         in_channels,
         np.array([*lengths.values()]),
         coverage,
         max(len(info['labels']) for info in data_list),
+        _dispersion([info['labels'] for info in data_list], num_classes),
     )
+
+
+def _dispersion(labels: list, num_classes: int) -> float:
+    counts = np.stack([np.bincount(each, minlength=num_classes) for each in labels])
+    return float(counts.var(axis=0).sum() / counts.mean(axis=0).sum())
 
 
 def _match_files(folder: Path, names: list) -> tuple:

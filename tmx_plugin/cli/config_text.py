@@ -126,6 +126,8 @@ def _set_model(model, data: OwnData) -> None:
         regression_ranges=data.ranges,
         loss_normalizer=data.positives,
     )
+    if not data.scripted:
+        model.head.class_prior = None
     kept = max(200, 10 * data.max_segments)
     model.test_cfg.update(max_seg_num=kept, pre_nms_topk=max(2000, 2 * kept))
 
@@ -169,6 +171,10 @@ def _model_reasons(data: OwnData) -> list:
         'learns them',
         f'loss_normalizer {data.positives}: points of a batch that learn a class, counted on these '
         'annotations',
+        f'class_prior {"on" if data.scripted else "None"}: the number of segments of a class in a '
+        f'video has {data.dispersion:.2g} times the',
+        '  variance of chance; below 1 videos follow a script, and what a class does in the others '
+        'helps',
         f'max_seg_num: ten times the most segments of a video ({data.max_segments}), at least 200',
     ]
 
