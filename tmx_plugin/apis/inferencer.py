@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 import torch
-from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.infer import BaseInferencer
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from rich.progress import track
 
-from .. import visualization
 from ..datasets.feature_io import FEATURE_SUFFIXES
 from ..engine.launch import find_config
 from ..errors import ConfigError, DataError, NotFiniteError
@@ -26,7 +24,14 @@ from ..visualization.thresholds import read_thresholds
 from .init import init_localizer
 from .onnx_localizer import OnnxLocalizer
 from .result_files import ResultFiles, same_file_names
-from .samples import Batches, class_number, describe_sample, draw_sample, preview_sample
+from .samples import (
+    Batches,
+    class_number,
+    describe_sample,
+    draw_sample,
+    find_classes,
+    preview_sample,
+)
 from .video_inputs import VideoInputs
 
 
@@ -88,11 +93,9 @@ class TALInferencer(BaseInferencer):
         clip_batch_size: int = 8,
         show_progress: bool = True,
     ) -> None:
-        cfg = (
-            model
-            if isinstance(model, Config)
-            else Config.fromfile(find_config(str(model), CONFIG_ROOT))
-        )
+        cfg = model
+        if not isinstance(cfg, Config):
+            cfg = Config.fromfile(find_config(str(model), CONFIG_ROOT))
         if cfg_options:
             cfg.merge_from_dict(cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
@@ -109,12 +112,12 @@ class TALInferencer(BaseInferencer):
             self.pipeline.use_recipe(extractor_weights, flow, flow_weights, clip_batch_size)
         elif self.model.backbone is not None:
             self.pipeline.use_backbone(self.model.backbone)
-        self.classes = self._find_classes(classes)
+        count = cfg.model.head.num_classes
+        self.classes = find_classes(classes, count, self.model, self.pipeline.dataset)
 
     # ------------------------------------------------------------ construction
 
     def _init_model(self, cfg, weights, device='cpu'):
-        self._device = device
         if weights is not None and str(weights).endswith('.onnx'):
             return OnnxLocalizer(cfg, weights)
         if weights is None:
@@ -129,21 +132,6 @@ class TALInferencer(BaseInferencer):
 
     def _init_visualizer(self, cfg):
         return None  # pictures are drawn by functions, without global state
-
-    def _find_classes(self, classes) -> tuple:
-        count = self.cfg.model.head.num_classes
-        dataset = self.pipeline.dataset
-        classes = tuple(
-            classes
-            or self.model.dataset_meta.get('classes')
-            or DATASETS.get(dataset['type']).config_classes(dataset, count)
-            or (f'class {i}' for i in range(count))
-        )
-        if len(classes) != count:
-            raise ConfigError(
-                f'the model knows {count} classes, but {len(classes)} names are given'
-            )
-        return classes
 
     # ------------------------------------------------------------------- calls
 
@@ -325,10 +313,8 @@ class TALInferencer(BaseInferencer):
             stem = Path(vis_out_dir, file_name(sample.video_id))
             with self._noting_failure(sample.video_id, 'not drawn'):
                 if timeline:
-                    figure = draw_sample(sample, self.classes, vis_score_thr)
-                    images.append(visualization.figure_to_image(figure))
-                    if vis_out_dir:
-                        visualization.save_figure(figure, stem.with_name(f'{stem.name}.png'))
+                    path = stem.with_name(f'{stem.name}.png') if vis_out_dir else None
+                    images.append(draw_sample(sample, self.classes, vis_score_thr, path))
                 if clip:
                     path = stem.with_name(f'{stem.name}.preview.mp4')
                     preview_sample(sample, self.classes, path, vis_score_thr)

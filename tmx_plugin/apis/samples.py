@@ -5,7 +5,10 @@ import difflib
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Optional
 
+import numpy as np
+from mmaction.registry import DATASETS
 from mmaction.structures import ActionDataSample
 
 from .. import visualization
@@ -32,6 +35,23 @@ class Batches:
     def __iter__(self) -> Iterator:
         while batch := list(islice(self.items, self.batch_size)):
             yield self.collate(batch)
+
+
+def find_classes(given: Optional[Sequence[str]], count: int, model, dataset: dict) -> tuple:
+    """Names of ``count`` classes: those given, else the checkpoint's, else the data set's.
+
+    Raises:
+        ConfigError: There are more or fewer names.
+    """
+    classes = tuple(
+        given
+        or model.dataset_meta.get('classes')
+        or DATASETS.get(dataset['type']).config_classes(dataset, count)
+        or (f'class {i}' for i in range(count))
+    )
+    if len(classes) != count:
+        raise ConfigError(f'the model knows {count} classes, but {len(classes)} names are given')
+    return classes
 
 
 def class_number(name: str, classes: Sequence[str]) -> int:
@@ -64,10 +84,12 @@ def named_actions(sample: ActionDataSample, classes: Sequence[str]) -> list:
     return to_detections(found.segments.cpu(), found.scores.cpu(), found.labels.cpu(), classes)
 
 
-def draw_sample(sample: ActionDataSample, classes: Sequence[str], score_thr: float):
-    """Figure of a sample's timeline."""
+def draw_sample(
+    sample: ActionDataSample, classes: Sequence[str], score_thr: float, path: Optional[Path] = None
+) -> np.ndarray:
+    """Picture of a sample's timeline, (H, W, 3) uint8 RGB; written to ``path`` if that is given."""
     found = [sample.pred_instances[key].cpu().numpy() for key in ('segments', 'scores', 'labels')]
-    return visualization.draw_timeline(
+    figure = visualization.draw_timeline(
         None,
         None,
         *found,
@@ -76,6 +98,10 @@ def draw_sample(sample: ActionDataSample, classes: Sequence[str], score_thr: flo
         title=sample.video_id,
         score_thr=score_thr,
     )
+    image = visualization.figure_to_image(figure)
+    if path is not None:
+        visualization.save_figure(figure, path)
+    return image
 
 
 def preview_sample(

@@ -127,9 +127,8 @@ def derive(
     geometry = _geometry(
         files, videos, dict(fps=fps, feature_stride=feature_stride, offset_frames=offset_frames)
     )
-    classes = Path(ann_file).with_name('classes.txt')
     labels = sorted_labels(videos)
-    class_file = classes if classes.is_file() and {*labels} <= {*read_class_list(classes)} else None
+    class_file = _class_file(ann_file, labels)
     dataset = dict(
         ann_file=str(ann_file),
         data_prefix=dict(feats=str(features)),
@@ -144,8 +143,7 @@ def derive(
     built = DATASETS.build(dict(type='TALDataset', subset=train, pipeline=[], **dataset))
     data_list = [built.get_data_info(index) for index in range(len(built))]
     lengths = {info['video_id']: shapes[info['video_id']][layout.index('t')] for info in data_list}
-    first = measure_coverage(data_list, lengths, [(0, 4), (4, 10000)])
-    coverage = measure_coverage(data_list, lengths, suggest_ranges(first.half_length))
+    coverage = _coverage(data_list, lengths)
     num_classes = len(read_class_list(class_file) if class_file else labels)
     return OwnData(
         dataset,
@@ -158,6 +156,18 @@ def derive(
         max(len(info['labels']) for info in data_list),
         _dispersion([info['labels'] for info in data_list], num_classes),
     )
+
+
+def _class_file(ann_file: Path, labels: tuple) -> Optional[Path]:
+    """``classes.txt`` beside the annotations, where it names all labels."""
+    path = ann_file.with_name('classes.txt')
+    return path if path.is_file() and {*labels} <= {*read_class_list(path)} else None
+
+
+def _coverage(data_list: list, lengths: dict) -> Coverage:
+    """Coverage of the segments by the ranges that are suggested for them."""
+    first = measure_coverage(data_list, lengths, [(0, 4), (4, 10000)])
+    return measure_coverage(data_list, lengths, suggest_ranges(first.half_length))
 
 
 def _dispersion(labels: list, num_classes: int) -> float:
