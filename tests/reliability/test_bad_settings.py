@@ -281,6 +281,39 @@ def test_wrong_settings_are_named(tiny_settings, path, value, words):
     assert f'{path}{colon}{words}' in faults
 
 
+FRAMES = 'model.frame_head'
+STRETCH = 'train_dataloader.dataset.pipeline[3].max_seq_len: expected at most 32 as '
+STRETCH += 'model.data_preprocessor.pad_to, found '
+
+
+@pytest.mark.parametrize(
+    'part, faults',
+    [
+        (dict(type='FrameHead'), []),  # classes and channels are those of the head
+        (dict(type='FrameHead', num_classes=2, in_channels=8), []),
+        (
+            dict(type='FrameHead', num_classes=3, in_channels=9),
+            [
+                f'{FRAMES}.num_classes: expected 2 as model.head.num_classes, found 3',
+                f'{FRAMES}.in_channels: expected 8 as model.head.in_channels, found 9',
+            ],
+        ),
+        (dict(), [f'{FRAMES}.type: {REGISTERED}None']),
+        (dict(type='StretchTime', ratio=(0.5, 1.0)), []),  # never longer than the window
+        (dict(type='StretchTime', max_seq_len=32), []),
+        (dict(type='StretchTime'), [f'{STRETCH}2304']),
+        (dict(type='StretchTime', ratio=(2, 2), max_seq_len=33), [f'{STRETCH}33']),
+    ],
+)
+def test_options_of_training_fit_the_model(tiny_settings, part, faults):
+    cfg = changed(tiny_settings, 'model.data_preprocessor.pad_to', 32)
+    if part.get('type') == 'StretchTime':
+        cfg.train_dataloader.dataset.pipeline.insert(3, part)
+    else:
+        cfg.model.frame_head = part
+    assert config_faults(cfg) == faults
+
+
 def test_what_does_not_fit_together(tiny_settings):
     cfg = changed(tiny_settings, 'model.data_preprocessor.pad_to', 16)
     assert config_faults(cfg) == [

@@ -11,7 +11,7 @@ from ...models.task_modules.postprocess import PostProcessCfg
 from .model import model_faults
 from .parts import accepted, nearest, part_faults, shown, value_faults
 from .rules import is_list
-from .tables import REGISTRIES, VALUES
+from .tables import REGISTRIES, SHARED, VALUES
 
 #: Keys of parts that are no argument of their class but of the function that builds it.
 _EXTRA = dict(
@@ -159,7 +159,9 @@ def _typed_faults(path: str, key: str, part, safe: bool) -> list:
     cls, faults = _resolve(path, key, part.get('type'), safe)
     if cls is None:
         return faults
-    faults = part_faults(path, part, accepted(cls), cls.__name__, _EXTRA.get(key, ()))
+    arguments = accepted(cls)
+    arguments = arguments._replace(required=arguments.required - SHARED.get(key, set()))
+    faults = part_faults(path, part, arguments, cls.__name__, _EXTRA.get(key, ()))
     for name, value in part.items():
         if key == 'model' and name in ('test_cfg', 'train_cfg') or value is None:
             continue

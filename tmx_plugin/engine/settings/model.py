@@ -3,6 +3,7 @@
 
 from typing import TypeGuard
 
+from ...datasets.transforms import StretchTime
 from .parts import shown
 from .rules import is_list, number, whole
 
@@ -24,6 +25,12 @@ def model_faults(cfg: dict) -> list:
         faults.append(
             f'model.head.in_channels: expected {width} as model.neck.out_channels, found {taken}'
         )
+    frame_head = _dict(model, 'frame_head')
+    faults += [
+        f'model.frame_head.{key}: expected {head[key]} as model.head.{key}, found {frame_head[key]}'
+        for key in ('num_classes', 'in_channels')
+        if _count(head.get(key)) and _count(frame_head.get(key)) and head[key] != frame_head[key]
+    ]
     for split in ('train', 'val', 'test'):
         for path, dataset in _datasets(
             f'{split}_dataloader.dataset', _dict(cfg, f'{split}_dataloader').get('dataset')
@@ -80,13 +87,23 @@ def _dataset_faults(path: str, dataset: dict, neck: dict, head: dict, preprocess
         )
     steps, pad_to = dataset.get('pipeline'), preprocessor.get('pad_to')
     for i, step in enumerate(steps if is_list(steps) else ()):
-        length = step.get('max_seq_len') if isinstance(step, dict) else None
+        length = _longest(step) if isinstance(step, dict) else None
         if _count(length) and _count(pad_to) and length > pad_to:
             faults.append(
                 f'{path}.pipeline[{i}].max_seq_len: expected at most {pad_to} as '
                 f'model.data_preprocessor.pad_to, found {length}'
             )
     return faults
+
+
+def _longest(step: dict):
+    """How long a transform lets a sample become, as far as that is said."""
+    default = None
+    if step.get('type') == 'StretchTime':
+        ratio = step.get('ratio', StretchTime().ratio)
+        if is_list(ratio) and any(map(number(above=1).holds, ratio)):
+            default = StretchTime().max_seq_len
+    return step.get('max_seq_len', default)
 
 
 def _datasets(path: str, dataset):

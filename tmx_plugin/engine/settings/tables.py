@@ -73,6 +73,9 @@ GIVEN = {
     'num_labels',
 }
 
+#: Arguments of the part under a key that the part around it gives where the config does not.
+SHARED = dict(frame_head={'num_classes', 'in_channels'})
+
 VALUES = dict(
     TemporalMaxer=dict(
         neck=DICT,
