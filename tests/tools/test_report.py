@@ -1,94 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The analysis tools on real detections, on small made-up ones and on broken files."""
+"""The report on real detections and on small made-up ones."""
 
-import importlib.util
 import json
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from report_files import Page, write
 
 from tmx_plugin.errors import DataError
 from tmx_plugin.visualization.results import load_results
-
-
-@pytest.fixture(scope='module')
-def tools(repo):
-    def load(name):
-        spec = importlib.util.spec_from_file_location(
-            f'analysis_{name}', repo / f'tools/analysis/{name}.py'
-        )
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return {name: load(name) for name in ('report', 'plot_timeline')}
-
-
-class Page(HTMLParser):
-    """Collects text, data and ids, and checks that tags are balanced."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.stack, self.texts, self.ids, self.scripts, self.links = [], [], {}, {}, []
-        self.feed(text)
-        assert not self.stack
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.ids[attrs.get('id')] = tag
-        self.links += [attrs[key] for key in ('src', 'href') if key in attrs]
-        if tag not in ('meta', 'input'):
-            self.stack.append(tag)
-            if tag == 'script':
-                self.stack[-1] = ('script', attrs.get('id'))
-
-    def handle_endtag(self, tag):
-        top = self.stack.pop()
-        assert tag == (top if isinstance(top, str) else top[0])
-
-    def handle_data(self, data):
-        top = self.stack[-1] if self.stack else ''
-        if isinstance(top, tuple):
-            self.scripts[top[1]] = data
-        elif top != 'style' and data.strip():
-            self.texts.append(' '.join(data.split()))
-
-
-def write(path, content):
-    path.write_text(json.dumps(content), encoding='utf-8')
-    return str(path)
-
-
-@pytest.fixture
-def files(tmp_path):
-    """Two validation videos and a training one; names that HTML and matplotlib could misread."""
-
-    def item(label, start, end, **more):
-        return dict(label=label, segment=[start, end], **more)
-
-    jump = '<b>jump & $run$</b>'
-    database = {
-        'a/1': dict(
-            subset='Validation',
-            duration=40.0,
-            annotations=[item(jump, 0, 10), item('sit', 20, 30), item('Ambiguous', 5, 6)],
-        ),
-        'b': dict(subset='Validation', duration=20.0, annotations=[item(jump, 5, 9)]),
-        'c': dict(subset='training', duration=20.0, annotations=[item('walk', 5, 9)]),
-    }
-    results = {
-        'a/1': [
-            item(jump, 0, 10, score=0.9),
-            item('sit', 20, 28, score=0.8),
-            item('unknown', 0, 1, score=0.7),
-        ],
-        'b': [item(jump, 12, 18, score=0.95)],
-    }
-    return (
-        write(tmp_path / 'p.json', dict(results=results)),
-        write(tmp_path / 'a.json', dict(database=database)),
-    )
 
 
 def test_report_on_made_up_predictions(tools, files, tmp_path, capsys):
@@ -288,67 +208,3 @@ def test_no_predictions_at_all(tools, files, tmp_path, capsys):
     predictions = write(tmp_path / 'none.json', dict(results={'a/1': [], 'b': []}))
     assert tools['report'].main([predictions, files[1], '--out', str(tmp_path)]) == 0
     assert capsys.readouterr().out.startswith('average_mAP 0.00')
-
-
-@pytest.mark.parametrize(
-    'content, message',
-    [
-        ('{"results": ', 'json'),
-        ('[]', 'results'),
-        ('{"results": {"a": 3}}', "video 'a'"),
-        ('{"results": {"a": [{"label": "x", "segment": [0, 1]}]}}', "video 'a'"),
-        ('{"results": {"a": [{"label": "x", "segment": [0], "score": 1}]}}', "video 'a'"),
-        ('{"results": {"a": [{"label": "x", "segment": [0, NaN], "score": 1}]}}', "video 'a'"),
-    ],
-)
-def test_broken_predictions_are_named(tools, files, tmp_path, capsys, content, message):
-    path = tmp_path / 'broken.json'
-    path.write_text(content)
-    assert tools['report'].main([str(path), files[1], '--out', str(tmp_path)]) == 1
-    error = capsys.readouterr().err
-    assert str(path) in error and message in error
-    assert not (tmp_path / 'report.html').exists()
-
-
-@pytest.mark.parametrize(
-    'options, message',
-    [
-        (('--main-tiou', '0'), 'main tIoU must be in (0, 1], got 0.0'),
-        (('--tious', '.5', '1.5'), 'thresholds must be in (0, 1]'),
-        (('--top-k', '0'), 'got top_k=0'),
-    ],
-)
-def test_options_out_of_range(tools, files, tmp_path, capsys, options, message):
-    assert tools['report'].main([*files, '--out', str(tmp_path), *options]) == 1
-    assert message in capsys.readouterr().err
-
-
-def test_missing_file(tools, files, tmp_path, capsys):
-    assert tools['report'].main(['no.json', files[1], '--out', str(tmp_path)]) == 1
-    assert 'no.json' in capsys.readouterr().err
-
-
-def test_plot_timeline(tools, files, tmp_path, capsys):
-    main = tools['plot_timeline'].main
-    assert main([*files, '--out', str(tmp_path / 'all'), '--main-tiou', '.5']) == 0
-    assert sorted(path.name for path in (tmp_path / 'all').iterdir()) == ['a_1.png', 'b.png']
-    assert (
-        main(
-            [
-                *files,
-                '--out',
-                str(tmp_path / 'one'),
-                '--videos',
-                'b',
-                '--format',
-                'svg',
-                '--range',
-                '2',
-                '9',
-            ]
-        )
-        == 0
-    )
-    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / 'one/b.svg')
-    assert main([*files, '--out', str(tmp_path), '--videos', 'd']) == 1
-    assert "['d']" in capsys.readouterr().err

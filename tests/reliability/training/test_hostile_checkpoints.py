@@ -1,37 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints that are damaged, crafted or of another folder, on every path that reads one."""
 
-import hashlib
-import http.server
 import os
 import re
 import shutil
-import subprocess
-import sys
-import threading
 import zipfile
 
 import pytest
 import torch
+from hostile_files import RESUME, Payload, fingerprint, last_line
 
 from tmx_plugin.engine import work_dir
 
 pytestmark = pytest.mark.slow
-RESUME = ('train.py', 'tiny.py', '--work-dir', 'A', '--cfg-options', 'train_cfg.max_epochs=3')
-
-
-class Payload:
-    """Runs a command where it is unpickled freely."""
-
-    def __reduce__(self):
-        return os.system, ('touch executed',)
-
-
-def fingerprint(folder):
-    """Names and content of the checkpoints of a folder."""
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob('*.pth')
-    }
 
 
 def change(path, **changes):
@@ -40,10 +21,6 @@ def change(path, **changes):
     content.update(changes)
     torch.save(content, path)
     return content
-
-
-def last_line(out):
-    return out.output.strip().splitlines()[-1]
 
 
 def cut(path):
@@ -224,77 +201,6 @@ def test_what_a_checkpoint_calls_the_best_is_not_removed(tools, trained):
     assert out.status == 0 and (precious / 'file').exists(), out.output[-2000:]
 
 
-@pytest.fixture
-def server(trained):
-    """URL of a folder that holds real weights beside a payload, as ``0/x.pth`` and ``1/x.pth``."""
-    content = torch.load(trained / 'A' / 'epoch_2.pth', weights_only=True)
-    folder = trained.parent / 'served'
-    for name, extra in (('0', 1), ('1', Payload())):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        torch.save({**content, 'extra': extra}, folder / name / 'x.pth')
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(folder))
-
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler) as served:
-        threading.Thread(target=served.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{served.server_port}'
-        served.shutdown()
-
-
-@pytest.mark.parametrize(
-    'command',
-    [
-        ('test.py', 'tiny.py', 'URL'),
-        ('train.py', 'tiny.py', '--resume', 'URL'),
-        ('train.py', 'tiny.py', '--cfg-options', 'load_from=URL'),
-        (
-            'train.py',
-            'tiny.py',
-            '--cfg-options',
-            'model.init_cfg.type=Pretrained',
-            'model.init_cfg.checkpoint=URL',
-        ),
-    ],
-)
-def test_a_checkpoint_at_a_url_is_read_as_data(command, server, tools):
-    place = tools.place()
-    argv = [part.replace('URL', f'{server}/1/x.pth') for part in command]
-    out = tools.run(*argv, cwd=place)
-    assert out.status == 1 and not (place / 'executed').exists(), out.output[-2000:]
-    assert re.search(
-        'x-[0-9a-f]{32}.pth is not a checkpoint that can be read safely: it asks for posix.system',
-        last_line(out),
-    ), last_line(out)
-
-
-def test_two_urls_that_end_alike_are_two_files(server, tools):
-    place = tools.place()
-    assert tools.run('test.py', 'tiny.py', f'{server}/1/x.pth', cwd=place).status == 1
-    out = tools.run('test.py', 'tiny.py', f'{server}/0/x.pth', cwd=place)
-    assert out.status == 0 and 'average_mAP' in out.output, out.output[-2000:]
-
-
-@pytest.mark.parametrize(
-    'url,words',
-    [
-        ('SERVER/2/x.pth', 'could not be downloaded: HTTP Error 404'),
-        ('http://127.0.0.1:9/x.pth', 'could not be downloaded: .*refused'),
-        ('ftp://somewhere/x.pth', 'no such checkpoint is known; expected a file or a URL'),
-        ('s3://somewhere/x.pth', 'no such checkpoint is known'),
-        ('nowhere.pth', 'There is no check'),
-    ],
-)
-def test_what_cannot_be_had_is_one_sentence(url, words, server, tools):
-    out = tools.run('test.py', 'tiny.py', url.replace('SERVER', server), cwd=tools.place())
-    assert out.status == 1 and 'Traceback' not in out.output
-    assert re.search('^test: .*' + words, last_line(out)), last_line(out)
-
-
 @pytest.mark.parametrize(
     'tensor,words',
     [
@@ -317,48 +223,3 @@ def test_weights_of_another_kind_are_refused(tensor, words, tools, trained):
     out = tools.run('test.py', 'tiny.py', 'x.pth', cwd=place)
     assert out.status == 1 and 'Traceback' not in out.output
     assert words in out.output and 'x.pth' in out.output.split('test: ')[-1]
-
-
-def test_a_second_training_in_the_folder_is_refused(tools, trained):
-    place = tools.place(copy=trained)
-    before = fingerprint(place / 'A')
-    work_dir.lock(place / 'A')
-    try:
-        out = tools.run(*RESUME, '--resume', cwd=place)
-    finally:
-        work_dir.unlock(place / 'A')
-    assert out.status == 1 and re.search(
-        rf'^train: Another training \(process {os.getpid()}\) runs in A; wait for its end, or give '
-        'this one a --work-dir of its own',
-        last_line(out),
-    ), last_line(out)
-    assert fingerprint(place / 'A') == before
-
-
-def test_a_run_leaves_nothing_in_the_temporary_folder(tools, trained):
-    # A process of its own, whose workers end with it, and the default workers.
-    place = tools.place(copy=trained)
-    (place / 'tmp').mkdir()
-    out = subprocess.run(
-        [
-            sys.executable,
-            tools.repo / 'tools/train.py',
-            'tiny.py',
-            '--work-dir',
-            'new',
-            '--cfg-options',
-            *(
-                f'{part}_dataloader.{option}'
-                for part in ('train', 'val')
-                for option in ('num_workers=1', 'persistent_workers=True')
-            ),
-        ],
-        cwd=place,
-        capture_output=True,
-        text=True,
-        env=dict(
-            os.environ, OMP_NUM_THREADS='1', TMPDIR=str(place / 'tmp'), PYTHONPATH=str(tools.repo)
-        ),
-    )
-    assert out.returncode == 0, out.stderr[-2000:]
-    assert [path.name for path in (place / 'tmp').iterdir()] == []
