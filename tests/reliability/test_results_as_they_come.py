@@ -150,6 +150,31 @@ def test_what_a_killed_run_left_is_kept_replaced_or_an_error(tiny, infer, said, 
     assert infer('out', '--existing', 'skip') == 0 and found() == ['x', *VIDEOS]
 
 
+@pytest.mark.parametrize(
+    'line',
+    [
+        'no json',
+        '[]',
+        '{"anew": true}',
+        '{"video": "x", "source": null, "duration": 1.0}',
+        '{"video": 3, "source": null, "duration": 1.0, "actions": []}',
+        '{"video": "x", "source": 5, "duration": 1.0, "actions": []}',
+        '{"video": "x", "source": null, "duration": "1", "actions": []}',
+        '{"video": "x", "source": null, "duration": NaN, "actions": []}',
+        '{"video": "x", "source": null, "duration": 1.0, "actions": [{"label": "a"}]}',
+        '{"video": "x", "source": null, "duration": 1.0, "actions": []',
+    ],
+)
+def test_lines_that_are_not_of_a_journal_are_left_out(tmp_path, said, line):
+    path = tmp_path / JOURNAL
+    whole = '{"anew": false}\n{"video": "v", "source": "v.mp4", "duration": 2, "actions": []}\n'
+    path.write_text(f'{whole}{line}\n')
+    journal = Journal(path)
+    assert dict(journal) == {'v': []} and path.read_text() == whole
+    assert said == [f'{path}: line 3 is not whole; it is left out, and what follows it']
+    journal.close()
+
+
 def test_two_videos_of_one_file_name_fail_alone(tiny, infer, capsys):
     (tiny.root / 'features/v').mkdir()
     for name in ('v/1', 'v_1'):

@@ -7,12 +7,14 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, Optional
 
 from mmengine.logging import print_log
 
 from ..errors import DataError, LaunchError, MissingFileError
 from ..utils.files import explained_os_errors
+from ..utils.text_files import is_finite
 from .activitynet import check_detections
 from .checked import require_finite
 
@@ -155,7 +157,9 @@ def _parse(line: bytes, path: Path) -> Optional[dict]:
             return None
         if 'anew' in entry:
             return entry
-        if not isinstance(entry['video'], str) or {'source', 'duration'} - entry.keys():
+        if not isinstance(entry['video'], str) or not isinstance(entry['source'], (str, NoneType)):
+            return None
+        if entry['duration'] is not None and not is_finite(entry['duration']):
             return None
         check_detections(entry['actions'], f'{path}: video {entry["video"]!r}')
     except (ValueError, KeyError, RecursionError, DataError):
