@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import distributed
@@ -38,7 +38,8 @@ def process_rank(launcher: str = 'none') -> tuple[int, int, int]:
             f'--launcher {launcher}: {", ".join(missing)} is not set; was this '
             'started by the launcher (e.g. torchrun)?'
         )
-    return tuple(int(os.environ[name]) for name in _RANK_VARIABLES[launcher])
+    rank, world_size, local_rank = (int(os.environ[name]) for name in _RANK_VARIABLES[launcher])
+    return rank, world_size, local_rank
 
 
 def wait_for_all(launcher: str) -> None:
@@ -99,7 +100,7 @@ def _extract_one(
     path: Path,
     out_dir: Path,
     overwrite: bool,
-    progress: Optional[Progress],
+    progress: Progress,
 ) -> str:
     out = Path(out_dir, f'{name}.npy')
     if not overwrite and is_complete(out, extractor.settings):

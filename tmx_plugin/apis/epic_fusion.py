@@ -49,7 +49,7 @@ def fuse_points(
     """
     num_pairs = verb_scores.shape[1] * noun_scores.shape[1]
     bound, order = (verb_scores.amax(1) * noun_scores.amax(1)).sort(descending=True, stable=True)
-    best = segments.new_empty(0, 2), segments.new_empty(0), order.new_empty(0)
+    best = [segments.new_empty(0, 2), segments.new_empty(0), order.new_empty(0)]
     for rows, limit in zip(order.split(CHUNK), bound[::CHUNK].tolist()):
         if len(best[1]) == topk:
             threshold = max(threshold, float(best[1][-1]))
@@ -64,8 +64,8 @@ def fuse_points(
         )
         merged = [torch.cat(pair) for pair in zip(best, found)]
         keep = merged[1].argsort(descending=True, stable=True)[:topk]
-        best = tuple(x[keep] for x in merged)
-    return best
+        best = [x[keep] for x in merged]
+    return best[0], best[1], best[2]
 
 
 @torch.no_grad()
@@ -111,8 +111,8 @@ def fuse_video(
     nouns, noun_segments, _ = _points(noun_model, inputs)
     share = verb_weight / (verb_weight + noun_weight)
     segments = torch.lerp(noun_segments, verb_segments, share)
-    scores = (verbs.pow(verb_weight), nouns.pow(noun_weight), segments)
-    levels = zip(*(x.split(lengths) for x in scores)) if cfg.per_level else [scores]
+    points = (verbs.pow(verb_weight), nouns.pow(noun_weight), segments)
+    levels = zip(*(x.split(lengths) for x in points)) if cfg.per_level else [points]
     candidates = [
         fuse_points(*level, threshold=cfg.pre_nms_thresh, topk=cfg.pre_nms_topk) for level in levels
     ]
@@ -184,11 +184,11 @@ def action_detections(
         list[dict]: ``{'label': 'V,N', 'score', 'segment'}`` with ids as label and seconds of 2
         decimals. Segments that are empty then are left out: the challenge has no such.
     """
-    segments = round_decimals(segments.cpu().numpy(), 2)
-    keep = segments[:, 1] > segments[:, 0]
+    seconds = round_decimals(segments.cpu().numpy(), 2)
+    keep = seconds[:, 1] > seconds[:, 0]
     pairs = [(label // len(noun_ids), label % len(noun_ids)) for label in labels.tolist()]
     names = [f'{verb_ids[verb]},{noun_ids[noun]}' for verb, noun in pairs]
-    items = to_detections(segments, scores.cpu().numpy(), range(len(names)), names)
+    items = to_detections(seconds, scores.cpu().numpy(), range(len(names)), names)
     return [item for item, kept in zip(items, keep) if kept]
 
 

@@ -6,13 +6,13 @@ from typing import Union
 import numpy as np
 import torch
 from mmaction.structures import ActionDataSample
-from torch import nn
+from mmengine.model import BaseModel
 
 from ..errors import DataError
 
 
 def inference_localizer(
-    model: nn.Module,
+    model: BaseModel,
     features: Union[np.ndarray, torch.Tensor],
     *,
     feature_stride: float,
@@ -24,7 +24,7 @@ def inference_localizer(
     """Localize the actions of one video.
 
     Args:
-        model (nn.Module): From :func:`init_localizer`.
+        model (BaseModel): From :func:`init_localizer`.
         features (np.ndarray | Tensor): ``(T, C)``; feature i is that of the clip centred at frame
             ``i * feature_stride + offset_frames``.
         feature_stride (float): Frames between features.

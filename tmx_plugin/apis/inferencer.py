@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Videos or features in, segments and files of them out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -99,10 +99,9 @@ class TALInferencer(BaseInferencer):
         if cfg_options:
             cfg.merge_from_dict(cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
-        self.failed, self._skip_broken = {}, False
-        device = resolve_device(device)
-        self._fps = fps
-        self._device = device
+        self.failed: dict[str, str] = {}
+        self._device = device = resolve_device(device)
+        self._fps, self._skip_broken = fps, False
         super().__init__(cfg, weights, device, 'mmaction', show_progress)
         if recognizer is not None:
             self.pipeline.use_recognizer(
@@ -177,14 +176,14 @@ class TALInferencer(BaseInferencer):
             for batch in batches:
                 yield from batch['predictions']
 
-    def _run(self, inputs, batch_size: int, as_samples: bool = False, **kwargs) -> Iterator[dict]:
+    def _run(self, inputs, batch_size, as_samples=False, **kwargs) -> Generator[dict, None, None]:
         """What :meth:`postprocess` returns of each batch."""
         preprocess, forward, visualize, writing = self._dispatch_kwargs(**kwargs)
         out_dir = writing.pop('out_dir', '')
         names = self._inputs_to_list(inputs)
         with ResultFiles(out_dir, **writing) if out_dir else nullcontext() as files:
             done = files.done if files else {}
-            if not as_samples:
+            if files and not as_samples:
                 yield from (
                     dict(predictions=[files.entry(name, path)], visualization=[])
                     for name, path in names
@@ -339,8 +338,9 @@ class TALInferencer(BaseInferencer):
             dict: As a call returns it.
         """
         predictions = [describe_sample(sample, self.classes) for sample in preds]
-        for each in predictions if files else ():
-            files.add(each)
+        if files:
+            for each in predictions:
+                files.add(each)
         return dict(
             predictions=preds if return_datasamples else predictions,
             visualization=visualization,

@@ -5,12 +5,13 @@ import inspect
 import json
 import warnings
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import torch
 from mmaction.registry import MODELS, TASK_UTILS
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from torch import Tensor, nn
 
 from ..errors import DataError, MissingFileError, MissingPackageError, TmxError
@@ -39,7 +40,7 @@ class OnnxGraph(nn.Module):
         model (TemporalMaxer): In evaluation mode.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: BaseModel) -> None:
         super().__init__()
         self.model = model
 
@@ -66,7 +67,7 @@ class OnnxGraph(nn.Module):
         return logits, torch.cat(segments, dim=1), valid
 
 
-def export_onnx(model: nn.Module, path, classes: Optional[tuple] = None, opset: int = 17) -> float:
+def export_onnx(model: BaseModel, path, classes: Optional[tuple] = None, opset: int = 17) -> float:
     """Write a model as an ONNX graph with dynamic batch and time, and check it.
 
     Args:
@@ -92,7 +93,7 @@ def export_onnx(model: nn.Module, path, classes: Optional[tuple] = None, opset: 
         for name in (*INPUTS, *OUTPUTS)
     }
     # Newer torch exports by another way unless told not to; that one needs a further package.
-    options = (
+    options: dict[str, Any] = (
         {'dynamo': False} if 'dynamo' in inspect.signature(torch.onnx.export).parameters else {}
     )
     with atomic_write(path, 'wb') as file, torch.no_grad(), warnings.catch_warnings():
@@ -118,7 +119,7 @@ def export_onnx(model: nn.Module, path, classes: Optional[tuple] = None, opset: 
         return _check(graph, file.name)
 
 
-def _example(model: nn.Module, batch: int, length: int) -> tuple[Tensor, Tensor]:
+def _example(model: BaseModel, batch: int, length: int) -> tuple[Tensor, Tensor]:
     """Features and masks of videos of different lengths."""
     generator = torch.Generator().manual_seed(batch * length)
     lengths = torch.linspace(length, max(length * 0.6, 1), batch).long()

@@ -42,7 +42,7 @@ def write_preview(video, actions: list, path, max_height: int = 480) -> Path:
     size = _even_size(first, max_height)
     bar = _time_bar(actions, frames.duration, size[0])
     with atomic_write(path, 'wb') as file:
-        writer = cv2.VideoWriter(file.name, cv2.VideoWriter_fourcc(*'mp4v'), frames.fps, size)
+        writer = cv2.VideoWriter(file.name, cv2.VideoWriter.fourcc(*'mp4v'), frames.fps, size)
         if not writer.isOpened():
             raise TmxError(f'{path}: OpenCV cannot write this format here')
         for number, frame in enumerate(chain([first], pictures), start=1):

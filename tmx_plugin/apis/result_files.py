@@ -5,7 +5,7 @@ import logging
 from collections import ChainMap
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
-from typing import Optional, cast
+from typing import Any, Optional, cast
 
 from mmengine.logging import print_log
 
@@ -164,7 +164,7 @@ Journal`. At the end of the context, by an error, SIGTERM or Ctrl-C too, the fil
         for name, item in self.formats.items():
             if not item.per_video:
                 takes_rate = 'frame_rate' in item.options
-                options = dict(frame_rate=self.frame_rate) if takes_rate else {}
+                options: dict[str, Any] = dict(frame_rate=self.frame_rate) if takes_rate else {}
                 export(detections, self.folder, name, **options)
         written = set(self._own.values())
         if self.per_video:

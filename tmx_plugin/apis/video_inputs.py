@@ -52,7 +52,7 @@ class VideoInputs:
         self.device = device
         self.fps = fps or self.spec.fps
         self.recipe = FeatureRecipe.from_config(cfg)
-        self.extractor = None
+        self.extractor: Optional[FeatureExtractor] = None
 
     def use_recognizer(
         self,

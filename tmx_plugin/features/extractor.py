@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 
-from ..errors import ConfigError, MissingFileError, MissingPackageError
+from ..errors import ConfigError, DataError, MissingFileError, MissingPackageError
 from ..models.backbones.clip_backbone import (
     ClipBackbone,
     MultiStreamBackbone,
@@ -56,7 +56,7 @@ def _config_file(name: str) -> str:
         return str(own[name])
     if scoped:
         spec = importlib.util.find_spec(package)
-        if spec is None:
+        if spec is None or spec.origin is None:
             raise MissingPackageError(f'{name}: the package {package} is not installed')
         path = Path(spec.origin).with_name('.mim') / 'configs' / inner
         path = path.with_name(path.name.removesuffix('.py') + '.py')
@@ -235,6 +235,8 @@ class FeatureExtractor:
                 features = np.empty((count, part.shape[1]), dtype=np.float32)
             features[done : done + len(part)] = part.cpu().numpy()
             done += len(part)
+        if features is None:
+            raise DataError(f'{frames.path}: expected a video with frames, found none')
         info = dict(
             video=Path(frames.path).name,
             fps=frames.fps,

@@ -202,7 +202,7 @@ def open_flow(method: str, weights: Optional[str] = None, device: str = 'cpu'):
     if method == 'raft':
         return RaftFlow(weights, device)
     if method == 'dis':
-        return _OpenCVFlow('dis', cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
+        return _OpenCVFlow('dis', cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM))
     if method == 'tvl1':
         if not has_tvl1():
             raise MissingPackageError(

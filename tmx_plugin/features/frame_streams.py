@@ -2,7 +2,6 @@
 """Decoded frames as the input of networks: RGB, optical flow, or both side by side."""
 
 from collections.abc import Iterator, Sequence
-from typing import Optional
 
 import numpy as np
 
@@ -51,7 +50,7 @@ class FrameStreams:
         """
         if 'flow' not in self.kinds:
             for chunk in frames.chunks():
-                yield self._join(self.pipeline(chunk), None)
+                yield self._join(rgb=self.pipeline(chunk))
             return
         flow_of = self.flow.open(frames.path, len(frames))
         held, flow = None, None
@@ -61,11 +60,11 @@ class FrameStreams:
             held = run[-1:]
             if len(run) > 1:
                 flow = flow_of(run)
-                yield self._join(self.crop(run[:-1]), self.crop(flow))
+                yield self._join(rgb=self.crop(run[:-1]), flow=self.crop(flow))
         if held is not None:
             last = np.full((*held.shape[:3], 2), ZERO, np.uint8) if flow is None else flow[-1:]
-            yield self._join(self.crop(held), self.crop(last))
+            yield self._join(rgb=self.crop(held), flow=self.crop(last))
 
-    def _join(self, rgb: np.ndarray, flow: Optional[np.ndarray]) -> np.ndarray:
-        parts = [rgb if kind == 'rgb' else flow for kind in self.kinds]
+    def _join(self, **parts_by_kind: np.ndarray) -> np.ndarray:
+        parts = [parts_by_kind[kind] for kind in self.kinds]
         return np.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]

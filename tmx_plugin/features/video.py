@@ -4,7 +4,7 @@
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, repeat
 from typing import Optional
 
 import numpy as np
@@ -48,7 +48,7 @@ class VideoFrames:
         self.source_fps = self.source_frames / index.duration if index.varies else index.fps
         self.fps = float(fps or index.fps)
         # How often each frame of the file is shown, 0 for those that are left out.
-        self._repeats = np.ones(self.source_frames, dtype=np.int64)
+        self._repeats: np.ndarray = np.ones(self.source_frames, dtype=np.int64)
         if fps is not None or index.varies:
             shown = resample_indices(
                 self.source_frames, self.source_fps, self.fps, index.times if index.varies else None
@@ -78,7 +78,8 @@ class VideoFrames:
     def _repeated(self) -> Iterator[np.ndarray]:
         """Each frame as often as it is shown."""
         last = int(np.flatnonzero(self._repeats)[-1])
-        number, picture, lost = -1, None, 0
+        number, lost = -1, 0
+        picture: Optional[np.ndarray] = None
         for found, frame in self._decode():
             if not number < found <= last:
                 continue
@@ -95,8 +96,8 @@ class VideoFrames:
                 break
         owed = int(self._repeats[number + 1 :].sum())
         self._report_lost(number + 1, lost, owed)
-        for _ in range(owed):
-            yield picture
+        if picture is not None:
+            yield from repeat(picture, owed)
 
     def _report_lost(self, end: int, lost: int, owed: int) -> None:
         """Say that ``lost`` frames before frame ``end`` and ``owed`` behind it are damaged."""
@@ -137,7 +138,7 @@ def _decoded(container, stream, error_type) -> Iterator:
     while True:
         try:
             packet = next(packets, None)
-            frames = packet and packet.decode()
+            frames = [] if packet is None else packet.decode()
         except error_type:
             continue
         if packet is None:

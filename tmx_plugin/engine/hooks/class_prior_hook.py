@@ -32,7 +32,7 @@ class ClassPriorHook(Hook):
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         head = getattr(model, 'head', None)
-        if getattr(head, 'class_prior', None) is None:
+        if head is None or getattr(head, 'class_prior', None) is None:
             return
         infos = [
             dataset.get_data_info(i)
@@ -46,5 +46,5 @@ class ClassPriorHook(Hook):
             start, end = torch.as_tensor(info['segments_sec']).double().reshape(-1, 2).unbind(1)
             centre = (start + end) / 2 / info['duration']
             instances.append(torch.stack((label.double(), centre, end - start), 1))
-        counts = torch.stack(counts) if counts else torch.zeros(0, head.num_classes)
-        head.class_prior.fit(counts, torch.cat(instances))
+        table = torch.stack(counts) if counts else torch.zeros(0, head.num_classes)
+        head.class_prior.fit(table, torch.cat(instances))

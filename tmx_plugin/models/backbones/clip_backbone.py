@@ -2,7 +2,7 @@
 """An MMAction2 recognizer as a clip feature extractor, for files and inside a model alike."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from mmaction.models.recognizers import Recognizer2D, Recognizer3D
@@ -104,7 +104,7 @@ class SlidingBackbone(BaseModule):
             # Where clips lie apart, the next one may start beyond what was read so far.
             drop = min(done * geometry.stride - first, len(window))
             window, first = window[drop:], first + drop
-        if not total:
+        if window is None or not total:
             return
         missing = geometry.clip_len - total
         if missing > 0:
@@ -207,7 +207,13 @@ class ClipBackbone(SlidingBackbone):
             self.load_checkpoint()
 
     def load_checkpoint(self) -> None:
-        """Load the recognizer's weights from :attr:`checkpoint`."""
+        """Load the recognizer's weights from :attr:`checkpoint`.
+
+        Raises:
+            ConfigError: No checkpoint is given.
+        """
+        if self.checkpoint is None:
+            raise ConfigError('the backbone has no checkpoint to load')
         load_recognizer_weights(self.recognizer, self.checkpoint)
 
     def _count_channels(self) -> int:
@@ -275,7 +281,7 @@ class MultiStreamBackbone(SlidingBackbone):
                 f'{", ".join(str(stream.geometry) for stream in streams)}'
             )
         super().__init__(first.geometry, first.batch_size, all(each.frozen for each in streams))
-        self.streams = nn.ModuleList(streams)
+        self.streams: Any = nn.ModuleList(streams)
         self.in_channels = sum(stream.in_channels for stream in streams)
         self.train(self.training)
 

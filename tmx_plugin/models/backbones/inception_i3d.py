@@ -67,6 +67,9 @@ def _pad_same(x: Tensor, kernel: Sequence[int], stride: Sequence[int]) -> Tensor
 class _SameMaxPool(nn.MaxPool3d):
     """Max pooling with "same" padding; zeros do not matter, as inputs are non-negative."""
 
+    kernel_size: tuple[int, int, int]
+    stride: tuple[int, int, int]
+
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(_pad_same(x, self.kernel_size, self.stride))
 

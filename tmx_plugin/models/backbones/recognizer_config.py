@@ -2,7 +2,7 @@
 """What a recognizer's config says of its clips, and how its output becomes a feature."""
 
 import inspect
-from typing import Optional
+from typing import Any, Optional
 
 import torch
 from mmaction.registry import MODELS
@@ -40,8 +40,9 @@ def fixed_clip_length(backbone_cfg: dict) -> Optional[int]:
         if isinstance(backbone_cfg['type'], str)
         else backbone_cfg['type']
     )
-    parameters = {}
-    for each in reversed(inspect.getmro(backbone) if backbone else ()):  # a child may pass **kwargs
+    parameters: dict[str, inspect.Parameter] = {}
+    classes: tuple[Any, ...] = inspect.getmro(backbone) if backbone else ()
+    for each in reversed(classes):  # a child may pass **kwargs
         parameters.update(inspect.signature(each.__init__).parameters)
     for name in _FIXED_LENGTH_ARGS:
         default = parameters[name].default if name in parameters else None

@@ -2,9 +2,9 @@
 """Recognizer checkpoints: found, identified and loaded without running code from them."""
 
 import hashlib
+from typing import Any
 
 import torch
-from torch import nn
 
 from ...errors import CheckpointError, CheckpointMismatchError
 from ..checkpoint import load_checkpoint_file, state_differences
@@ -21,7 +21,7 @@ def file_hash(path) -> str:
     return digest.hexdigest()
 
 
-def load_recognizer_weights(recognizer: nn.Module, checkpoint: str) -> None:
+def load_recognizer_weights(recognizer: Any, checkpoint: str) -> None:
     """Load backbone and neck of a recognizer; classification heads are loaded where they fit.
 
     Public files of I3D and PySlowFast are recognized by their keys (see

@@ -101,8 +101,10 @@ class TemporalMaxerHead(BaseModule):
         self.reg_conv = nn.Conv1d(feat_channels, 2, 3, padding=1)
         self.dropout = nn.Dropout(dropout)
         self.scales = nn.ModuleList(LevelScale() for _ in self.strides)
-        nn.init.constant_(self.cls_conv.bias, -math.log((1 - prior_prob) / prior_prob))
-        nn.init.zeros_(self.reg_conv.bias)
+        nn.init.constant_(
+            self.cls_conv.get_parameter('bias'), -math.log((1 - prior_prob) / prior_prob)
+        )
+        nn.init.zeros_(self.reg_conv.get_parameter('bias'))
 
         self.assigner = TASK_UTILS.build(assigner or dict(type='TemporalSimOTAAssigner'))
         self.loss_cls = MODELS.build(loss_cls or dict(type='SnippetFocalLoss'))
@@ -175,9 +177,9 @@ class TemporalMaxerHead(BaseModule):
             batch with a class target.
         """
         points = self.points([level.shape[-1] for level in masks], masks[0].device)
-        logits, offsets, masks = flatten_levels(cls_logits, offsets, masks)
+        logits, reg, valid = flatten_levels(cls_logits, offsets, masks)
         assigned = [
-            self.assigner.assign(points, masks[i], logits[i], offsets[i], gt.segments, gt.labels)
+            self.assigner.assign(points, valid[i], logits[i], reg[i], gt.segments, gt.labels)
             for i, gt in enumerate(gt_instances)
         ]
         num_points, num_classes = logits.shape[1:]
@@ -189,7 +191,7 @@ class TemporalMaxerHead(BaseModule):
                 for i, a in enumerate(assigned)
             ]
         )
-        positive = torch.zeros_like(masks)
+        positive = torch.zeros_like(valid)
         positive.view(-1)[pairs[:, 0]] = True
         num_pos = positive.sum()
         cls_norm, reg_norm = self._normalizers(num_pos)
@@ -199,10 +201,10 @@ class TemporalMaxerHead(BaseModule):
             self.loss_cls(logits.reshape(-1, num_classes), pairs, weights.reshape(-1)) / cls_norm
         )
         # Without positives both tensors are empty: the loss is 0 and stays attached to the graph.
-        pos_points = points[positive.nonzero()[:, 1]]
+        pos_points: Points = points[positive.nonzero()[:, 1]]  # type: ignore[assignment]
         loss_reg = (
             self.loss_reg(
-                decode_segments(offsets[positive].float(), pos_points),
+                decode_segments(reg[positive].float(), pos_points),
                 decode_segments(offset_targets[positive], pos_points),
                 weights[positive],
             )

@@ -30,7 +30,7 @@ class Points(NamedTuple):
 def pyramid_points(
     lengths: Sequence[int],
     strides: Sequence[float],
-    regression_ranges: Sequence[tuple[float, float]],
+    regression_ranges: Sequence[Sequence[float]],
     device: torch.device | str | None = None,
 ) -> Points:
     """Points of all levels.
@@ -38,7 +38,7 @@ def pyramid_points(
     Args:
         lengths (Sequence[int]): Length T_l of each level.
         strides (Sequence[float]): Stride of each level in grid steps.
-        regression_ranges (Sequence[tuple[float, float]]): Regression range of each level in grid
+        regression_ranges (Sequence[Sequence[float]]): Regression range of each level in grid
             steps, closed at both ends.
         device: Of the result.
 
