@@ -10,7 +10,7 @@ from mmengine.config import Config
 from tmx_plugin.apis import init_localizer
 from tmx_plugin.apis import onnx_localizer as module
 from tmx_plugin.apis.onnx_localizer import OnnxLocalizer, export_onnx
-from tmx_plugin.errors import TmxError
+from tmx_plugin.errors import DataError, TmxError
 
 pytest.importorskip('onnx')
 ort = pytest.importorskip('onnxruntime')
@@ -153,6 +153,52 @@ def test_class_prior_is_in_the_file(tmp_path):
     torch.testing.assert_close(
         got.pred_instances.scores, want.pred_instances.scores, atol=1e-4, rtol=1e-4
     )
+
+
+NO_FIT = 'expected the class prior of the config, found none that fits ('
+
+
+@pytest.mark.parametrize(
+    'key, value, words',
+    [
+        (
+            'class_prior',
+            '{}',
+            'expected the class prior of the config, found none; export the model with one, or set '
+            'model.head.class_prior=None',
+        ),
+        (
+            'class_prior',
+            '[]',
+            "expected an object in json as 'class_prior' of its metadata, found '[]'",
+        ),
+        (
+            'class_prior',
+            '{"',
+            "expected an object in json as 'class_prior' of its metadata, found '{\"'",
+        ),
+        ('class_prior', '{"count_weights": "x"}', NO_FIT),
+        ('class_prior', '{"count_weights": [[1]]}', NO_FIT),
+        ('class_prior', None, 'expected a class prior of finite numbers, found others'),
+        ('classes', '3', "expected a list in json as 'classes' of its metadata, found '3'"),
+        ('classes', '[', "expected a list in json as 'classes' of its metadata, found '['"),
+    ],
+)
+def test_metadata_that_is_damaged(tmp_path, key, value, words):
+    onnx = pytest.importorskip('onnx')
+    cfg, path = make_config(), tmp_path / 'm.onnx'
+    cfg.model.head.class_prior = dict(type='ClassPrior', max_count=3)
+    model = make_model(cfg)
+    if value is None:
+        model.head.class_prior.length_mean.fill_(float('nan'))
+    export_onnx(model, path)
+    if value is not None:
+        graph = onnx.load(path)
+        onnx.helper.set_model_props(graph, {'class_prior': '{}', key: value})
+        onnx.save(graph, path)
+    with pytest.raises(DataError) as error:
+        OnnxLocalizer(cfg, path)
+    assert str(error.value).startswith(f'{path}: {words}') and '\n' not in str(error.value)
 
 
 def test_graph_that_differs_is_not_written(tmp_path, monkeypatch):

@@ -156,6 +156,21 @@ def _session(path):
         raise DataError(f'{path}: not readable as an ONNX graph ({error})') from error
 
 
+def _metadata(props: dict, key: str, default, path):
+    """A value of the graph's metadata, of the type of the default."""
+    text = props.get(key) or json.dumps(default)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, type(default)):
+        kind = 'an object' if isinstance(default, dict) else 'a list'
+        raise DataError(
+            f'{path}: expected {kind} in json as {key!r} of its metadata, found {text!r:.80}'
+        )
+    return value
+
+
 class OnnxLocalizer:
     """An exported network in the place of the model: the same data in, the same samples out.
 
@@ -186,7 +201,7 @@ class OnnxLocalizer:
         )
         self.num_levels = len(cfg.model.head.regression_ranges)
         props = self.session.get_modelmeta().custom_metadata_map
-        classes = json.loads(props.get('classes', '[]'))
+        classes = _metadata(props, 'classes', [], path)
         self.class_prior = self._class_prior(cfg.model.head, props, path)
         self.dataset_meta = dict(classes=tuple(classes)) if classes else {}
 
@@ -196,13 +211,22 @@ class OnnxLocalizer:
         if head.get('class_prior') is None:
             return None
         prior = TASK_UTILS.build({**head['class_prior'], 'num_labels': head['num_classes']})
-        try:
-            state = json.loads(props.get('class_prior', '{}'))
-            prior.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
-        except (RuntimeError, TypeError, ValueError) as error:
+        state = _metadata(props, 'class_prior', {}, path)
+        if not state:
             raise DataError(
-                f'{path}: expected the class prior of the config, found none that fits ({error})'
+                f'{path}: expected the class prior of the config, found none; export the model '
+                'with one, or set model.head.class_prior=None'
+            )
+        try:
+            values = {key: torch.tensor(value).float() for key, value in state.items()}
+            prior.load_state_dict(values)
+        except (RuntimeError, TypeError, ValueError) as error:
+            reason = ' '.join(str(error).split())
+            raise DataError(
+                f'{path}: expected the class prior of the config, found none that fits ({reason})'
             ) from error
+        if not all(value.isfinite().all() for value in values.values()):
+            raise DataError(f'{path}: expected a class prior of finite numbers, found others')
         return prior
 
     def test_step(self, data: dict) -> list:
