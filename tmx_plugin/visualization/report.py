@@ -135,7 +135,7 @@ def tracks(analysis: Analysis, order: Sequence[dict], videos: dict) -> list:
                 results.gt.labels[gt],
                 analysis.found_score[gt],
                 results.det.segments[det],
-                results.det.scores[det],
+                analysis.scores[det],
                 results.det.labels[det],
                 kinds[det],
             )

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Optional
 
 import numpy as np
 
@@ -18,7 +19,12 @@ from ..evaluation.functional.characteristics import (
     standings,
 )
 from ..evaluation.functional.overlaps import best_overlaps
-from ..evaluation.functional.score_curves import calibration, proposal_recall, score_curve
+from ..evaluation.functional.score_curves import (
+    ScoreCurve,
+    calibration,
+    proposal_recall,
+    score_curve,
+)
 from .results import Results
 from .thresholds import Thresholds
 
@@ -54,6 +60,7 @@ class Analysis:
         if not 0 < main_tiou <= 1:
             raise ConfigError(f'the main tIoU must be in (0, 1], got {main_tiou}')
         self.results, self.gt, self.det = results, results.gt, results.det
+        self.scores = np.asarray(self.det.scores)
         self.tious = [float(tiou) for tiou in tious]
         self.main_tiou, self.rule = float(main_tiou), rule
         self.buckets = choose_buckets(self.gt) if buckets == 'auto' else buckets
@@ -71,13 +78,15 @@ class Analysis:
         self.num_gt = np.bincount(self.gt.labels, minlength=len(results.classes))
 
     @cached_property
-    def curves(self) -> dict:
+    def curves(self) -> dict[Optional[int], ScoreCurve]:
         """Score curve at the main threshold of each label, and of all pooled under None."""
-        curves = {None: score_curve(self.det.scores, self.correct, len(self.gt))}
+        curves: dict[Optional[int], ScoreCurve] = {
+            None: score_curve(self.scores, self.correct, len(self.gt))
+        }
         for label in self.labels:
             rows = self.det.labels == label
             curves[int(label)] = score_curve(
-                self.det.scores[rows], self.correct[rows], int(self.num_gt[label])
+                self.scores[rows], self.correct[rows], int(self.num_gt[label])
             )
         return curves
 
@@ -95,7 +104,7 @@ class Analysis:
     def found_score(self) -> np.ndarray:
         """(G,) score of the prediction that found each at the main threshold, nan for none."""
         finder = self.matches.found_by[-1]
-        return np.where(finder >= 0, np.append(self.det.scores, np.nan)[finder], np.nan)
+        return np.where(finder >= 0, np.append(self.scores, np.nan)[finder], np.nan)
 
     @property
     def operating_thresholds(self) -> Thresholds:
@@ -152,7 +161,7 @@ class Analysis:
             },
             calibration={
                 key: value if key == 'error' else value.tolist()
-                for key, value in calibration(self.det.scores, self.correct).items()
+                for key, value in calibration(self.scores, self.correct).items()
             },
             average_recall=self._average_recall(),
             durations=self._durations_found(),
@@ -176,7 +185,7 @@ class Analysis:
                 name=self.results.classes[label],
                 num_gt=int(self.num_gt[label]),
                 num_det=int(count[label]),
-                mean_AP=100 * mean_average_precision([row])[0],
+                mean_AP=100 * mean_average_precision(row[None])[0],
                 AP={f'{tiou:g}': 100 * float(x) for tiou, x in zip(self.tious, row)},
             )
             for label, row in zip(self.labels, self.ap)
@@ -233,7 +242,7 @@ class Analysis:
             self.correct,
             self.main_tiou,
             len(self.results.classes),
-            self.det.scores >= self.thresholds[self.det.labels],
+            self.scores >= self.thresholds[self.det.labels],
         )
         return dict(tiou=self.main_tiou, classes=list(self.results.classes), counts=matrix.tolist())
 
@@ -262,7 +271,7 @@ class Analysis:
 
     def _videos(self) -> list:
         """Worst first; false alarms and misses at the best threshold of each class."""
-        shown = self.det.scores >= self.thresholds[self.det.labels]
+        shown = self.scores >= self.thresholds[self.det.labels]
         # A ground truth that is not found has a score of nan, which reaches nothing.
         missed = ~(self.found_score >= self.thresholds[self.gt.labels])
         size = len(self.results.videos)

@@ -7,9 +7,10 @@ that nothing here depends on a display or on global state.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, cast
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..errors import ConfigError, DataError
@@ -163,8 +164,9 @@ class Content(NamedTuple):
 
 def figure_to_image(fig: Figure) -> np.ndarray:
     """Render a figure into an (H, W, 3) uint8 RGB image."""
-    fig.canvas.draw()
-    return np.ascontiguousarray(np.asarray(fig.canvas.buffer_rgba())[..., :3])
+    canvas = cast(FigureCanvasAgg, fig.canvas)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
 def save_figure(fig: Figure, path, **kwargs) -> None:

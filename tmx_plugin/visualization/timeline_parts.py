@@ -4,6 +4,8 @@
 Sizes are in inches; fonts in points; times in seconds.
 """
 
+from typing import Any
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -22,13 +24,15 @@ TITLE_SIZE, LABEL_SIZE, SMALL_SIZE, SCORE_SIZE = 11, 9, 8, 6.5
 MIN_BAR = 0.02
 # Ground truth is told from predictions by hatching and by lying above them, so that
 # neither colour vision nor a colour printer is needed.
-GT_STYLE = dict(facecolor='#d9d9d9', edgecolor='#333333', hatch='/////', linewidth=0.8)
+GT_STYLE: dict[str, Any] = dict(
+    facecolor='#d9d9d9', edgecolor='#333333', hatch='/////', linewidth=0.8
+)
 SCORE_COLORS, WRONG_COLORS = (
     LinearSegmentedColormap.from_list('score', colormaps[name](np.linspace(0.15, 0.95, 64)))
     for name in ('Blues', 'Reds')
 )
-PRED_STYLE = dict(edgecolor='#08306b', linewidth=0.4)
-WRONG_STYLE = dict(edgecolor='#67000d', linewidth=0.7, linestyle='--')
+PRED_STYLE: dict[str, Any] = dict(edgecolor='#08306b', linewidth=0.4)
+WRONG_STYLE: dict[str, Any] = dict(edgecolor='#67000d', linewidth=0.7, linestyle='--')
 
 
 class Bars:

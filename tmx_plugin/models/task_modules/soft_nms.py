@@ -22,8 +22,6 @@ from torch import Tensor
 
 from ...errors import ConfigError
 
-METHODS = ('gaussian', 'linear', 'soft_hard', 'improved_gaussian', 'hard')
-
 # Added to lengths, so that the IoU of segments without length is defined (0).
 LENGTH_EPS = 1e-6
 # Largest number of voting weights at a time.
@@ -259,3 +257,5 @@ _FACTORS: dict[str, Callable[..., Tensor]] = dict(
     improved_gaussian=_improved_gaussian,
     hard=_hard,
 )
+#: Names of the methods.
+METHODS = tuple(_FACTORS)
