@@ -145,7 +145,7 @@ def test_converter_lists_differences_from_the_closest_config(golden_dir, convert
     assert 'released_checkpoint: thumos_i3d: ' in found.stderr and 'Traceback' not in found.stderr
 
 
-def small_model(num_classes=3, **neck):
+def small_model(num_classes=3, head=None, frame_head=None, **neck):
     return MODELS.build(
         dict(
             type='TemporalMaxer',
@@ -156,7 +156,9 @@ def small_model(num_classes=3, **neck):
                 in_channels=16,
                 feat_channels=16,
                 regression_ranges=[(0, 10)] * 6,
+                **(head or {}),
             ),
+            frame_head=frame_head,
         )
     )
 
@@ -192,6 +194,39 @@ def test_differences_are_listed_and_nothing_is_loaded():
     assert 'head.reg_conv.weight: the file has (2, 16, 5), the model (2, 16, 3)' in text
     assert '5 difference(s)' in text
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    'part, option, value, note',
+    [
+        (
+            'head',
+            'class_prior',
+            dict(type='ClassPrior'),
+            ', which is neutral before a training estimates it',
+        ),
+        ('neck', 'top_down', 0.5, ''),
+        ('', 'frame_head', dict(type='FrameHead'), ''),
+    ],
+)
+def test_the_setting_behind_a_difference_is_named(part, option, value, note):
+    setting = f'model.{part}.{option}' if part else f'model.{option}'
+    plain, extended = (
+        small_model(),
+        small_model(**({'head': {option: value}} if part == 'head' else {option: value})),
+    )
+    for weights, model, advice in (
+        (
+            plain,
+            extended,
+            f'the weights were trained without {setting}{note}; leave it out with --cfg-options '
+            f'{setting}=None',
+        ),
+        (extended, plain, f'the weights were trained with {setting}; the config needs it, too'),
+    ):
+        with pytest.raises(CheckpointMismatchError) as error:
+            to_plugin_checkpoint(dict(state_dict=weights.state_dict()), model)
+        assert str(error.value).splitlines()[-1] == f'  {advice}'
 
 
 def test_released_file_for_another_config_is_refused(golden_dir, repo, tmp_path):

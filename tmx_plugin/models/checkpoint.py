@@ -51,6 +51,17 @@ _KEY_RULES: dict[str, list[tuple[str, str]]] = {
 }
 _ORIGINAL_NORM_EPS = 1e-5
 
+#: Parts that a model may have or not: beginning of their keys, setting, what they are untrained.
+_OPTIONAL = (
+    (
+        'head.class_prior.',
+        'model.head.class_prior',
+        ', which is neutral before a training estimates it',
+    ),
+    ('frame_head.', 'model.frame_head', ''),
+    ('neck.top_down_scales', 'model.neck.top_down', ''),
+)
+
 
 def checkpoint_source(keys) -> str:
     """Who wrote a state dict with these keys: ``'OpenTAD'``, ``'original'`` or ``'plugin'``."""
@@ -162,7 +173,7 @@ def _fitting(
     }
     message = (
         f'{name} does not fit the model of this config; {{}}. '
-        f'{len(lines)} difference(s):\n  ' + '\n  '.join(lines)
+        f'{len(lines)} difference(s):\n  ' + '\n  '.join([*lines, *_advice(state, expected)])
     )
     if strict or not fitting:
         raise CheckpointMismatchError(message.format('nothing was loaded'))
@@ -172,6 +183,23 @@ def _fitting(
         logging.WARNING,
     )
     return fitting
+
+
+def _advice(state: dict[str, Tensor], expected: dict[str, Tensor]) -> list[str]:
+    """A sentence on each setting with which the weights were trained and the model is not."""
+    lines = []
+    for prefix, setting, note in _OPTIONAL:
+        trained, wanted = (
+            any(key.startswith(prefix) for key in keys) for keys in (state, expected)
+        )
+        if trained and not wanted:
+            lines.append(f'the weights were trained with {setting}; the config needs it, too')
+        elif wanted and not trained:
+            lines.append(
+                f'the weights were trained without {setting}{note}; leave it out with '
+                f'--cfg-options {setting}=None'
+            )
+    return lines
 
 
 def _choose_weights(checkpoint: dict, name: str) -> tuple[dict[str, Tensor], str]:
