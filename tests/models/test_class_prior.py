@@ -124,7 +124,23 @@ def test_whole_video_is_corrected_and_sorted():
     assert (found[1].diff() <= 0).all()
 
 
-@pytest.mark.parametrize('setting', [dict(sharpness=0), dict(bandwidth=2), dict(max_count=0)])
+@pytest.mark.parametrize(
+    'setting', [dict(sharpness=0), dict(sharpness=6.1), dict(bandwidth=2), dict(max_count=0)]
+)
 def test_settings_out_of_range(setting):
     with pytest.raises(ConfigError, match=next(iter(setting))):
         ClassPrior(num_labels=2, **setting)
+
+
+@pytest.mark.parametrize('sharpness', [0.01, 1, 6])
+@pytest.mark.parametrize('max_count', [1, 100])
+@pytest.mark.parametrize('count', [0, 1, 300])
+def test_scores_are_finite_at_the_limits_of_the_settings(sharpness, max_count, count):
+    prior = ClassPrior(num_labels=1, sharpness=sharpness, max_count=max_count)
+    scores, labels = torch.linspace(1, 0, 2000), torch.zeros(2000, dtype=torch.long)
+    neutral = prior.recalibrate(scores, labels)
+    torch.testing.assert_close(neutral, scores.clamp(max=1 - 5e-3))
+    prior.fit(torch.full((5, 1), count), torch.tensor([[0.0, 0.5, 9.0]]))
+    found = prior.recalibrate(scores, labels)
+    assert found.isfinite().all() and found.min() >= 0 and found.max() <= 1
+    assert (found.diff() <= 1e-6).all()

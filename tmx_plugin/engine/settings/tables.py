@@ -7,6 +7,7 @@ What is not listed is checked by the annotations of the constructor alone.
 from mmaction import registry
 
 from ...datasets.feature_values import CHOICES
+from ...models.task_modules.class_prior import MAX_SHARPNESS
 from ...models.task_modules.soft_nms import METHODS
 from .rules import (
     BOOL,
@@ -128,7 +129,7 @@ VALUES = dict(
         length_weight=number(0),
         use_count=BOOL,
         max_count=whole(1, 100),
-        sharpness=POSITIVE,
+        sharpness=number(above=0, high=MAX_SHARPNESS),
     ),
     SnippetFocalLoss=dict(alpha=SHARE, gamma=number(0), label_smoothing=number(0, below=1)),
     PostProcessCfg=dict(

@@ -18,6 +18,8 @@ from ...errors import ConfigError
 MAX_DETECTIONS = 64
 # Scores nearer to 1 than this are taken for this far from it.
 SCORE_EPS = 5e-3
+# Largest power of the odds: chances so near to 1 can still be told from it in float64.
+MAX_SHARPNESS = 6
 # Shorter segments count as this long; spreads of log lengths below the second one as that.
 MIN_SECONDS, MIN_SPREAD = 0.05, 0.1
 
@@ -51,7 +53,7 @@ class ClassPrior(nn.Module):
         use_count (bool): Whether to consider the count. Defaults to True.
         max_count (int): Counts from this on are not told apart. Defaults to 8.
         sharpness (float): Power of the odds of a score while the count is considered: scores of a
-            focal loss are too close to each other. Defaults to 2.
+            focal loss are too close to each other. At most 6. Defaults to 2.
 
     Raises:
         ConfigError: A number is out of range.
@@ -81,11 +83,12 @@ class ClassPrior(nn.Module):
     ) -> None:
         super().__init__()
         if min(place_weight, length_weight) < 0 or not (
-            max_count >= 1 and sharpness > 0 and 0 < bandwidth <= 1
+            max_count >= 1 and 0 < sharpness <= MAX_SHARPNESS and 0 < bandwidth <= 1
         ):
             raise ConfigError(
-                'a class prior needs weights >= 0, max_count >= 1, sharpness > 0 and bandwidth in '
-                f'(0, 1], found place_weight {place_weight}, length_weight {length_weight}, '
+                'a class prior needs weights >= 0, max_count >= 1, sharpness in '
+                f'(0, {MAX_SHARPNESS}] and bandwidth in (0, 1], found '
+                f'place_weight {place_weight}, length_weight {length_weight}, '
                 f'max_count {max_count}, sharpness {sharpness}, bandwidth {bandwidth}'
             )
         self.sharpness = sharpness
@@ -169,9 +172,8 @@ class ClassPrior(nn.Module):
         result = found[row, column]
         if not first.all():  # in proportion to the last of the class that was considered
             last = torch.ones_like(found[:, 0])
-            last[row[column == MAX_DETECTIONS - 1].flip(0)] = given[
-                column == MAX_DETECTIONS - 1
-            ].flip(0)
+            at = (rank == MAX_DETECTIONS - 1).cpu()
+            last[row[at]] = given[at]
             result = torch.where(first, result, result * given / last[row].clamp(min=1e-12))
         return result.to(scores)
 
