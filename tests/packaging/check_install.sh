@@ -30,7 +30,7 @@ expect() {  # STATUS WORDS COMMAND...
 
 say "clean environment with $(basename "$wheel") $*"
 "${PYTHON:-python3}" -m venv env
-env/bin/python -m pip install --quiet "${TORCH:-torch==2.13.0}" "$wheel[mim]" "$@" 2>pip.log ||
+env/bin/python -m pip install --quiet "${TORCH:-torch}" "$wheel[mim]" "$@" 2>pip.log ||
     { cat pip.log; exit 1; }
 env/bin/python -m pip list 2>/dev/null | grep -iE '^(mm|torch |tmx|setuptools|numpy )'
 mim() { env/bin/mim "$@"; }

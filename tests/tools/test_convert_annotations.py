@@ -8,15 +8,21 @@ import numpy as np
 import pytest
 
 from tmx_plugin.datasets.annotations import read_annotations
+from tmx_plugin.datasets.formats import FORMATS
 
 
 @pytest.fixture(scope='module')
-def convert(repo):
+def tool(repo):
     path = repo / 'tools' / 'data' / 'convert_annotations.py'
     spec = importlib.util.spec_from_file_location('convert_annotations', path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return lambda *args: module.main([str(arg) for arg in args])
+    return module
+
+
+@pytest.fixture(scope='module')
+def convert(tool):
+    return lambda *args: tool.main([str(arg) for arg in args])
 
 
 @pytest.fixture
@@ -24,6 +30,10 @@ def csv(tmp_path):
     path = tmp_path / 'my.csv'
     path.write_text('video,start,end,label,duration\na,0,1,Run,9\nb,2,3,Jump,9\nc,2,3,Run,9\n')
     return path
+
+
+def test_every_format_is_offered(tool):
+    assert {*tool.FORMATS} == {'auto', *FORMATS}
 
 
 def test_csv(convert, csv, tmp_path, capsys):

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tmx_plugin.apis import init_localizer
+from tmx_plugin.exporters import FORMATS
 from tmx_plugin.visualization.thresholds import Thresholds
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
@@ -69,6 +70,11 @@ def run(workplace, *args, weights='weights.pth', out='out', source='features'):
 
 def results(workplace, out='out'):
     return json.loads((workplace / out / 'predictions.json').read_text())['results']
+
+
+def test_every_format_is_offered():
+    """ActivityNet's is always written; EPIC's needs what fuse_epic.py knows."""
+    assert {*infer.FORMATS} == {*FORMATS} - {'activitynet', 'epic'}
 
 
 def test_folder_of_features(workplace, capsys):

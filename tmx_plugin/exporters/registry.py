@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All formats that detections can be written in: a writer is one file and one line here.
+"""All formats that detections can be written in: a writer is one file and one entry here.
 
 The readers of annotations have a registry of the same form, ``datasets/formats/registry.py``. It
 lies apart because the metric writes predictions, and metrics lie below data sets.

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All annotation formats that can be read: a reader is one file and one line here."""
+"""All annotation formats that can be read: a reader is one file and one entry here.
+
+How a file is told to be of the format stands in :mod:`.sniff`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
