@@ -186,6 +186,32 @@ def test_two_videos_of_one_file_name_fail_alone(tiny, infer, capsys):
     assert list(json.loads((tiny.root / 'out/predictions.json').read_text())['results']) == VIDEOS
 
 
+def test_a_video_whose_file_an_earlier_one_has_fails_before_it_is_read(tiny, infer, watch, capsys):
+    out = tiny.root / 'out'
+    out.mkdir()
+    held = json.dumps(dict(results={'v 2': [], 'v,3': [], 'other': []}))
+    (out / 'predictions.json').write_text(held)
+    for name in ('v_3', 'v_2'):
+        shutil.copy(tiny.root / 'features/v0.npy', tiny.root / f'features/{name}.npy')
+    read = watch()
+    assert infer('out') == 1 and read == sorted([*VIDEOS, 'v_2'])
+    reason = "'v_3' and 'v,3' would both be written to 'v_3'; rename one, or "
+    reason += 'write them to different folders'
+    assert f'v_3: FAILED: {reason}' in capsys.readouterr().err.splitlines()
+    names = json.loads((out / 'predictions.json').read_text())['results']
+    assert sorted(names) == sorted([*VIDEOS, 'v_2', 'v 2', 'v,3', 'other'])
+    assert not (out / JOURNAL).exists()
+    # Results of two such videos, of a run without files of each.
+    held = json.dumps(dict(results={'v,3': [], 'v_3': []}))
+    (out / 'predictions.json').write_text(held)
+    assert infer('out', '--existing', 'skip') == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"infer: {out}: holds results of videos, and 'v,3' and 'v_3' would both be written to "
+        "'v_3'; rename one, or write them to different folders"
+    )
+    assert (out / 'predictions.json').read_text() == held and not (out / JOURNAL).exists()
+
+
 def test_journal(tmp_path):
     path = tmp_path / JOURNAL
     entry = dict(video='a', source=None, duration=1.0, actions=[])

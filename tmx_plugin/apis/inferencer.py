@@ -191,7 +191,8 @@ class TALInferencer(BaseInferencer):
                 )
             names = [each for each in names if each[0] not in done]
             if visualize.get('timeline') or visualize.get('clip') or files and files.per_video:
-                self._clashes.update(same_file_names([name for name, _ in names]))
+                held = files.held if files else ()
+                self._clashes.update(same_file_names([name for name, _ in names], held))
                 names = [each for each in names if each[0] not in self._clashes]
                 for note in filter(None, (describe_cut_name(name) for name, _ in names)):
                     print_log(note, 'current')

@@ -3,7 +3,7 @@
 
 import logging
 from collections import ChainMap
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, cast
 
@@ -19,18 +19,24 @@ EXISTING = ('merge', 'skip', 'replace', 'error')
 JOURNAL = 'predictions.partial.jsonl'
 
 
-def same_file_names(names: Sequence[str]) -> dict[str, str]:
-    """Names of videos whose own files (pictures, subtitles) would be each other's, and why."""
+def same_file_names(names: Sequence[str], held: Iterable[str] = ()) -> dict[str, str]:
+    """Names of videos whose own files (pictures, subtitles) would be each other's, and why.
+
+    Args:
+        names (Sequence[str]): Videos to be done.
+        held (Iterable[str]): Videos of which the folder holds results.
+    """
     by_stem: dict[str, list] = {}
-    for name in names:
+    for name in dict.fromkeys([*names, *held]):
         by_stem.setdefault(file_name(name), []).append(name)
-    return {
+    reasons = {
         name: f'{" and ".join(map(repr, same))} would both be written to {stem!r}; rename one, or '
-        'give them separately'
+        'write them to different folders'
         for stem, same in by_stem.items()
         if len(same) > 1
         for name in same
     }
+    return {name: reasons[name] for name in names if name in reasons}
 
 
 class ResultFiles:
@@ -57,6 +63,7 @@ Journal`. At the end of the context, by an error, SIGTERM or Ctrl-C too, the fil
 
     Attributes:
         done (Mapping): Detections of the videos that need not be done again.
+        held (Mapping): Detections of all videos that are in the files at the end.
         per_video (bool): Whether a format has a file for each video.
     """
 
@@ -78,6 +85,9 @@ Journal`. At the end of the context, by an error, SIGTERM or Ctrl-C too, the fil
         try:
             mode = 'merge' if existing == 'skip' else existing
             self.earlier = {} if self.journal.anew else add_existing({}, folder, mode)
+            clashes = same_file_names(list(self.held)) if self.per_video else {}
+            if clashes:
+                raise DataError(f'{folder}: holds results of videos, and {[*clashes.values()][0]}')
         except BaseException:
             self.journal.close(remove=not self.journal)
             raise
@@ -86,9 +96,11 @@ Journal`. At the end of the context, by an error, SIGTERM or Ctrl-C too, the fil
     @property
     def done(self) -> ChainMap:
         """Detections by the name of the video; see the class."""
-        return self._all() if self.existing == 'skip' else ChainMap()
+        return self.held if self.existing == 'skip' else ChainMap()
 
-    def _all(self) -> ChainMap:
+    @property
+    def held(self) -> ChainMap:
+        """Detections by the name of the video, those of this run and those that are kept."""
         # A chain only reads, unless it is written to.
         return ChainMap(cast(MutableMapping, self.journal), self.earlier)
 
@@ -138,7 +150,7 @@ Journal`. At the end of the context, by an error, SIGTERM or Ctrl-C too, the fil
                 raise
             return
         try:
-            count = len(self._all())
+            count = len(self.held)
             if self.journal:
                 self._finish()
             else:
@@ -160,7 +172,7 @@ Journal`. At the end of the context, by an error, SIGTERM or Ctrl-C too, the fil
             self.journal.close()
 
     def _finish(self) -> None:
-        detections = self._all()
+        detections = self.held
         for name, item in self.formats.items():
             if not item.per_video:
                 takes_rate = 'frame_rate' in item.options
