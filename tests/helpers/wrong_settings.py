@@ -160,6 +160,11 @@ WRONG = [
         )
         for value in values
     ),
+    (
+        'model.head.class_prior',
+        dict(type='ClassPrior', sharpness=50),
+        '.sharpness: expected a finite number above 0 and up to 6, found 50',
+    ),
     ('model.test_cfg.multiclass', 'yes', "expected True or False, found 'yes'"),
     # data
     *(
