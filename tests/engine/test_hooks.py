@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from mmengine.fileio import get_file_backend
+from mmengine.logging import MessageHub
 from mmengine.model import ExponentialMovingAverage
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
@@ -174,6 +175,28 @@ def test_a_checkpoint_that_does_not_fit_is_refused_with_the_differences():
         load(Weights(), dict(state_dict=state, meta={}))
     for word in ('other', 'count', 'weight', '(2,)', '(1,)', 'load_checkpoint.strict=False'):
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    'resume, options',
+    [
+        (False, 'add --cfg-options'),
+        (True, 'leave out --resume and add --cfg-options load_from=x.pth'),
+    ],
+)
+def test_how_to_start_from_what_fits_is_said(resume, options):
+    state = dict(Weights().state_dict(), weight=torch.ones(2))
+    rest = dict(
+        meta=dict(epoch=1, iter=1),
+        optimizer={},
+        message_hub=MessageHub.get_instance('resume').state_dict(),
+    )
+    with pytest.raises(CheckpointMismatchError) as error:
+        load(Weights(), dict(state_dict=state, **rest), resume=resume)
+    assert str(error.value).splitlines()[-1] == (
+        f'To start a training from the weights that do fit, {options} '
+        'default_hooks.load_checkpoint.strict=False'
+    )
 
 
 def test_what_fits_is_loaded_when_asked_for():

@@ -104,8 +104,10 @@ class TALCheckpointHook(Hook):
                 to_plugin_checkpoint(checkpoint, model, name, strict=self.strict or runner._resume)
             )
         except CheckpointMismatchError as error:
+            start = f'leave out --resume and add --cfg-options load_from={name}'
             raise CheckpointMismatchError(
-                f'{error}\nTo start a training from the weights that do fit, add --cfg-options '
+                f'{error}\nTo start a training from the weights that do fit, '
+                f'{start if runner._resume else "add --cfg-options"} '
                 'default_hooks.load_checkpoint.strict=False'
             ) from None
         checkpoint.clear()
