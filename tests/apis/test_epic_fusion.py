@@ -15,6 +15,7 @@ import tmx_plugin  # noqa: F401
 from tmx_plugin.apis import epic_fusion
 from tmx_plugin.apis.epic_fusion import action_detections, fuse_points, fuse_video, official_ids
 from tmx_plugin.exporters import read_activitynet, validate_epic_submission
+from tmx_plugin.models.task_modules import ClassPrior
 
 MODEL = dict(
     type='TemporalMaxer',
@@ -260,6 +261,27 @@ def test_tool_writes_detections_submission_and_map(tool, epic_root, capsys):
         ]
     printed = capsys.readouterr().out
     assert all(word in printed for word in ('verb', 'noun', 'action', '@0.5', 'mean'))
+
+
+def test_tool_says_that_it_leaves_out_class_priors(tool, epic_root, capsys):
+    def fuse(name):
+        out = epic_root / name
+        assert tool.main([*arguments(epic_root), '--out', str(out), '--device', 'cpu']) == 0
+        return out.read_text(), capsys.readouterr().err
+
+    config = epic_root / 'verb.py'
+    without, said = fuse('without.json')
+    assert 'class prior' not in said
+    with open(config, 'a') as file:
+        file.write("model['head']['class_prior'] = dict(type='ClassPrior')\n")
+    model = small_model(97, 0)
+    model.head.class_prior = ClassPrior(num_labels=97)
+    model.head.class_prior.count_weights.uniform_(1, 2)
+    torch.save(dict(state_dict=model.state_dict()), epic_root / 'verb.pth')
+    found, said = fuse('with.json')
+    assert found == without
+    sentence = f'{config}: its class prior is not used: it is of verbs, and not of actions'
+    assert sentence in said.splitlines()
 
 
 def test_tool_evaluates_what_was_detected(tool, tmp_path, capsys):

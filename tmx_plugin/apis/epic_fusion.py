@@ -82,7 +82,8 @@ def fuse_video(
     """Action detections of one video.
 
     At each point of the pyramid a pair scores ``verb ** verb_weight * noun ** noun_weight``, and
-    its segment is the mean of the two models' segments by the same weights.
+    its segment is the mean of the two models' segments by the same weights. Class priors of the two
+    are not used: they are of verbs and nouns, and not of actions.
 
     Args:
         verb_model, noun_model (TemporalMaxer): In evaluation mode, of the same pyramid.

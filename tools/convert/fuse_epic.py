@@ -98,6 +98,11 @@ def load(target, args):
     cfg = read_config(config, ROOT)
     device = resolve_device(args.device)
     model = init_localizer(cfg, checkpoint, device, args.cfg_options)
+    if model.head.class_prior is not None:
+        print(
+            f'{config}: its class prior is not used: it is of {target}s, and not of actions',
+            file=sys.stderr,
+        )
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     names = dataset.metainfo['classes']
     ids = official_ids(model.head.num_classes, target, names, getattr(args, f'{target}_classes'))
