@@ -165,7 +165,7 @@ def make_inferencer(args):
 
 
 def run(args) -> int:
-    from tmx_plugin.apis.page import write_inference_page
+    from tmx_plugin.apis.inference_page import write_inference_page
     from tmx_plugin.engine.settings.options import COUNT, RATE, SHARE, check_options
 
     check_options(

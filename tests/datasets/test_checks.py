@@ -13,7 +13,7 @@ from tmx_plugin.checker.coverage import (
     measure_coverage,
     suggest_ranges,
 )
-from tmx_plugin.datasets.annotations import read_annotations
+from tmx_plugin.datasets.annotation_files import read_annotations
 from tmx_plugin.datasets.checks import (
     Finding,
     class_findings,
@@ -23,7 +23,7 @@ from tmx_plugin.datasets.checks import (
     stream_findings,
 )
 from tmx_plugin.datasets.checks.features import FeatureFacts, feature_findings, read_all
-from tmx_plugin.datasets.checks.segments import long_segment_findings
+from tmx_plugin.datasets.checks.segment_checks import long_segment_findings
 from tmx_plugin.datasets.errors import DataError
 from tmx_plugin.structures.video_time import VideoTime
 

@@ -7,7 +7,7 @@ import pytest
 from format_files import database, video, write
 
 from tmx_plugin.datasets import formats
-from tmx_plugin.datasets.annotations import read_annotations
+from tmx_plugin.datasets.annotation_files import read_annotations
 from tmx_plugin.datasets.errors import DataError
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tmx_plugin.datasets import formats
 from tmx_plugin.datasets.errors import DataError
-from tmx_plugin.exporters.label_studio import write_label_studio
+from tmx_plugin.exporters.label_studio_predictions import write_label_studio
 
 
 def write(path, content):

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tmx_plugin.datasets import formats
-from tmx_plugin.datasets.annotations import read_class_list
+from tmx_plugin.datasets.annotation_files import read_class_list
 from tmx_plugin.datasets.errors import DataError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tmx_plugin.datasets import formats
-from tmx_plugin.datasets.annotations import read_annotations
+from tmx_plugin.datasets.annotation_files import read_annotations
 from tmx_plugin.datasets.formats import FORMATS, FormatError
 
 _spec = importlib.util.spec_from_file_location(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tmx_plugin.datasets.annotations import read_annotations
+from tmx_plugin.datasets.annotation_files import read_annotations
 from tmx_plugin.datasets.formats import (
     FormatError,
     detect_format,

@@ -4,7 +4,7 @@ import csv
 import pytest
 
 from tmx_plugin.datasets.released_classes import released_classes
-from tmx_plugin.structures.epic import NOUNS_WITHOUT_INSTANCE
+from tmx_plugin.structures.epic_constants import NOUNS_WITHOUT_INSTANCE
 
 
 @pytest.mark.parametrize(

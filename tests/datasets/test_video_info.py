@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tmx_plugin.datasets import formats
 from tmx_plugin.datasets.errors import DataError
-from tmx_plugin.datasets.formats.files import parse_seconds, video_name
+from tmx_plugin.datasets.formats.fields import parse_seconds, video_name
 from tmx_plugin.structures.video_time import VideoTime
 
 

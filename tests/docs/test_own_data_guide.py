@@ -64,7 +64,7 @@ def test_guide_tells_the_lines_of_the_config(repo):
 
 
 def test_json_of_the_guide_is_read(repo, tmp_path):
-    from tmx_plugin.datasets.annotations import read_annotations
+    from tmx_plugin.datasets.annotation_files import read_annotations
 
     guide = (repo / 'docs' / 'own_data.md').read_text()
     (content,) = re.findall(r'^```json\n(.*?)^```', guide, flags=re.MULTILINE | re.DOTALL)

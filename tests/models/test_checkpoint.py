@@ -19,7 +19,7 @@ from tmx_plugin.models.checkpoint import (
     load_checkpoint_file,
     to_plugin_checkpoint,
 )
-from tmx_plugin.structures.epic import NOUNS_WITHOUT_INSTANCE
+from tmx_plugin.structures.epic_constants import NOUNS_WITHOUT_INSTANCE
 
 OPENTAD = (
     'thumos_i3d',

@@ -15,7 +15,7 @@ from typing import Callable, NamedTuple
 import numpy as np
 import torch
 
-from tmx_plugin.datasets.annotations import read_annotations, read_class_list
+from tmx_plugin.datasets.annotation_files import read_annotations, read_class_list
 from tmx_plugin.datasets.feature_io import peek_shape, read_features
 from tmx_plugin.datasets.feature_values import find_bad_values
 from tmx_plugin.datasets.formats import FORMATS, guess_formats

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tmx_plugin.datasets.formats.files import read_rows
+from tmx_plugin.datasets.formats.fields import read_rows
 from tmx_plugin.errors import DataError, MissingFileError
 from tmx_plugin.exporters import export, write_csv, write_srt, write_vtt
 from tmx_plugin.exporters.activitynet import read_activitynet

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from tmx_plugin.datasets.annotations import read_annotations
+from tmx_plugin.datasets.annotation_files import read_annotations
 from tmx_plugin.datasets.formats import FORMATS
 
 

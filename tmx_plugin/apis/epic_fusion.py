@@ -21,7 +21,7 @@ from ..models.task_modules.postprocess import (
     select_candidates,
     suppress_candidates,
 )
-from ..structures.epic import NOUNS_WITHOUT_INSTANCE, NUM_NOUNS, NUM_VERBS
+from ..structures.epic_constants import NOUNS_WITHOUT_INSTANCE, NUM_NOUNS, NUM_VERBS
 from ..structures.video_time import VideoTime
 
 # Points whose products with all pairs of classes are held at a time: 128 * 97 * 300 * 4 bytes.

@@ -14,7 +14,7 @@ from ..datasets.feature_io import FEATURE_SUFFIXES, read_features
 from ..datasets.side_file import read_side_file
 from ..features.storage import find_files
 from ..utils.files import atomic_write
-from .comparison import Comparison, compare_features, median
+from .feature_comparison import Comparison, compare_features, median
 from .output import COLORS
 
 

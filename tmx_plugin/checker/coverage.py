@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..datasets.checks.findings import Finding
-from ..datasets.checks.segments import grid_segments
+from ..datasets.checks.segment_checks import grid_segments
 from ..models.task_modules.points import pyramid_points
 from ..models.task_modules.sim_ota_assigner import matching_pairs, pairs_inside
 

@@ -10,7 +10,7 @@ from typing import Any, Optional
 import numpy as np
 from mmaction.registry import DATASETS
 
-from ..datasets.annotations import read_annotations, read_class_list, sorted_labels
+from ..datasets.annotation_files import read_annotations, read_class_list, sorted_labels
 from ..datasets.feature_io import FEATURE_SUFFIXES, read_features
 from ..datasets.side_file import read_side_file
 from ..errors import ConfigError, DataError, MissingFileError

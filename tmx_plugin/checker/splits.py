@@ -8,10 +8,10 @@ from typing import Optional
 import numpy as np
 from mmaction.registry import DATASETS
 
-from ..datasets.annotations import IGNORED_LABELS
+from ..datasets.annotation_files import IGNORED_LABELS
 from ..datasets.checks.features import FeatureFacts, width_findings
 from ..datasets.checks.findings import Finding
-from ..datasets.checks.segments import (
+from ..datasets.checks.segment_checks import (
     class_count_findings,
     grid_segments,
     long_segment_findings,

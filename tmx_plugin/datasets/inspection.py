@@ -12,11 +12,11 @@ from pathlib import Path
 from ..errors import MissingFileError, TmxError
 from ..structures.annotations import IGNORED_LABELS
 from ..utils.names import either, some
-from .annotations import read_annotations, resolve_classes, sorted_labels
+from .annotation_files import read_annotations, resolve_classes, sorted_labels
 from .checks.features import FeatureFacts, feature_findings, read_all
 from .checks.findings import Finding
 from .checks.geometry import length_findings, stream_findings
-from .checks.segments import class_findings, segment_findings
+from .checks.segment_checks import class_findings, segment_findings
 from .feature_io import FEATURE_SUFFIXES
 from .feature_spec import FeatureSpec
 from .side_file import side_file_conflicts

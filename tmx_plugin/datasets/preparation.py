@@ -11,7 +11,7 @@ from typing import Optional
 from ..errors import DataError
 from ..utils.files import sync_folder
 from ..utils.text_files import read_json
-from .annotations import IGNORED_LABELS, read_class_list
+from .annotation_files import IGNORED_LABELS, read_class_list
 from .archives import unpack
 from .formats import write_document
 from .formats.database_json import read_database_json

@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
-from ..structures.epic import NOUNS_WITHOUT_INSTANCE
-from .annotations import read_class_list
+from ..structures.epic_constants import NOUNS_WITHOUT_INSTANCE
+from .annotation_files import read_class_list
 
 _FOLDER = Path(__file__).with_name('class_lists')
 NAMES = ('thumos14', 'multithumos', 'epic_verb', 'epic_noun')

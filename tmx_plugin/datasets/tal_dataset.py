@@ -16,7 +16,7 @@ from ..errors import ConfigError, DataError, MissingFileError
 from ..structures.video_time import VideoTime
 from ..utils.names import either
 from ..utils.text_files import read_lines
-from .annotations import IGNORED_LABELS, VideoAnnotation, match_subsets, resolve_classes
+from .annotation_files import IGNORED_LABELS, VideoAnnotation, match_subsets, resolve_classes
 from .checks.findings import report_findings
 from .feature_io import read_features
 from .feature_spec import FeatureSpec, check_choice
@@ -29,7 +29,7 @@ from .released_classes import released_classes
 class TALDataset(BaseDataset):
     """Untrimmed videos as features, with the segments of the actions in them.
 
-    Annotations are ActivityNet-style json (:mod:`.annotations`), features one file a video and
+    Annotations are ActivityNet-style json (:mod:`.annotation_files`), features one file a video and
     folder, ``<prefix>VIDEO<suffix>``. Everything that can be checked without reading the features
     is checked when the dataset is built, so that training does not start on wrong data.
 

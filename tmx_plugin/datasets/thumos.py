@@ -3,7 +3,7 @@
 
 from mmaction.registry import DATASETS
 
-from .annotations import canonical_subset, match_subsets
+from .annotation_files import canonical_subset, match_subsets
 from .tal_dataset import TALDataset
 
 

@@ -9,7 +9,7 @@ from .activitynet import read_activitynet, to_detections, write_activitynet
 from .csv_table import write_csv
 from .epic_submission import validate_epic_submission, write_epic_submission
 from .export import add_existing, export, find_format
-from .label_studio import label_studio_config, write_label_studio
+from .label_studio_predictions import label_studio_config, write_label_studio
 from .registry import FORMATS
 from .subtitles import write_srt, write_vtt
 

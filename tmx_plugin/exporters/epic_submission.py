@@ -12,7 +12,7 @@ from typing import Any
 from tmx_plugin.utils.files import atomic_write
 
 from ..errors import DataError
-from ..structures.epic import NUM_NOUNS, NUM_VERBS
+from ..structures.epic_constants import NUM_NOUNS, NUM_VERBS
 from ..utils.text_files import is_finite
 
 HEADER = dict(version='0.2', challenge='action_detection')

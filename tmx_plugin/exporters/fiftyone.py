@@ -13,7 +13,7 @@ def write_fiftyone(
     """Make a FiftyOne dataset with temporal detections.
 
     Args:
-        annotations (Sequence[VideoAnnotation]): From ``datasets.annotations.read_annotations``.
+        annotations (Sequence[VideoAnnotation]): From ``read_annotations``.
         videos (dict): Path of the video file by name; videos without one are left out.
         name (str): Name of the dataset; one of this name must not exist.
         predictions (dict | None): ``{video: [{'label', 'score', 'segment'}]}``, seconds.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .activitynet import write_activitynet
 from .csv_table import write_csv
 from .epic_submission import write_epic_submission
-from .label_studio import write_label_studio
+from .label_studio_predictions import write_label_studio
 from .subtitles import write_srt, write_vtt
 
 

@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ..errors import CheckpointError, CheckpointMismatchError
-from ..structures.epic import NOUNS_WITHOUT_INSTANCE
+from ..structures.epic_constants import NOUNS_WITHOUT_INSTANCE
 from .checkpoint_file import load_checkpoint_file
 
 __all__ = [

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ..datasets.annotations import VideoAnnotation
+from ..datasets.annotation_files import VideoAnnotation
 from ..errors import ConfigError, DataError
 from ..evaluation.functional.error_analysis import KINDS
 from ..utils.files import file_name
@@ -133,7 +133,7 @@ def make_tracks(
 
     Args:
         durations (dict): Seconds of each video by name, in the order wanted.
-        annotations (Iterable[VideoAnnotation]): From ``datasets.annotations.read_annotations``.
+        annotations (Iterable[VideoAnnotation]): From ``read_annotations``.
         predictions (dict | None): ``{video: [{'label', 'score', 'segment'}]}``, seconds.
         classes (Sequence[str]): Names of the first labels; others follow in alphabetical order.
         videos (dict | None): Path of the video file by name, as far as there are.

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from mmengine.logging import print_log
 
-from ..datasets.annotations import match_subsets, read_annotations
+from ..datasets.annotation_files import match_subsets, read_annotations
 from ..errors import DataError
 from ..evaluation.functional import (
     SegmentTable,

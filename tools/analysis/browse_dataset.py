@@ -45,7 +45,7 @@ def parse_args(argv=None):
 
 
 def run(args) -> None:
-    from tmx_plugin.datasets.annotations import match_subsets, read_annotations
+    from tmx_plugin.datasets.annotation_files import match_subsets, read_annotations
     from tmx_plugin.errors import DataError
     from tmx_plugin.exporters import read_activitynet
     from tmx_plugin.visualization.player import find_videos, make_tracks, write_player

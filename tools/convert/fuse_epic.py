@@ -152,7 +152,7 @@ def detect(args) -> dict:
 
 def read_subset(path: str, subset: str) -> list:
     """Annotations of the videos of a subset, however its name is spelled."""
-    from tmx_plugin.datasets.annotations import match_subsets, read_annotations
+    from tmx_plugin.datasets.annotation_files import match_subsets, read_annotations
     from tmx_plugin.errors import ConfigError
 
     videos = read_annotations(path)

@@ -43,7 +43,7 @@ def parse_args(argv=None):
 
 
 def run(args) -> None:
-    from tmx_plugin.datasets.annotations import read_annotations, read_class_list
+    from tmx_plugin.datasets.annotation_files import read_annotations, read_class_list
     from tmx_plugin.datasets.formats.per_class_json import read_per_class_json
     from tmx_plugin.exporters import write_activitynet
     from tmx_plugin.utils.files import atomic_write

@@ -7,7 +7,7 @@ The cheap ones run whenever a dataset is built; ``tools/data/check_dataset.py`` 
 from .features import read_all, width_findings
 from .findings import Finding, report_findings
 from .geometry import length_findings, stream_findings
-from .segments import class_count_findings, class_findings, segment_findings
+from .segment_checks import class_count_findings, class_findings, segment_findings
 
 __all__ = [
     'Finding',

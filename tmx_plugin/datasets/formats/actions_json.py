@@ -11,7 +11,7 @@ from typing import Callable, Optional
 
 from ...errors import FormatError
 from ...utils.text_files import is_finite, read_json
-from ..annotations import read_class_list
+from ..annotation_files import read_class_list
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
 

@@ -11,7 +11,7 @@ from ...errors import FormatError
 from ...structures.annotations import IGNORED_LABELS, VideoAnnotation
 from ...utils.names import some
 from ...utils.text_files import is_finite
-from ..annotations import resolve_classes, sorted_labels
+from ..annotation_files import resolve_classes, sorted_labels
 from .document import AnnotationDocument, positive
 from .subsets import random_split
 

@@ -13,7 +13,7 @@ from ...errors import FormatError
 from ...utils.text_files import is_finite, read_json
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
-from .files import expect, video_name
+from .fields import expect, video_name
 
 
 def read_boris(

@@ -9,7 +9,7 @@ from ...errors import FormatError
 from ...utils.text_files import read_text
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
-from .files import parse_seconds, read_rows
+from .fields import parse_seconds, read_rows
 
 COLUMNS = ('id', 'actions', 'length')
 SUBSETS = {'train': 'training', 'test': 'validation'}

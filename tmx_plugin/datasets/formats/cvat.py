@@ -12,7 +12,7 @@ from typing import Callable, Optional
 from ...errors import FormatError
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument, positive
-from .files import parse_int, video_name
+from .fields import parse_int, video_name
 from .xml_files import read_xml
 
 

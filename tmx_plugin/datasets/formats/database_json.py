@@ -3,7 +3,7 @@
 
 from ...errors import FormatError
 from ...utils.text_files import read_json
-from ..annotations import read_annotations
+from ..annotation_files import read_annotations
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
 

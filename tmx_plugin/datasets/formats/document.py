@@ -23,7 +23,7 @@ from ...structures.annotations import IGNORED_LABELS, VideoAnnotation, odd_segme
 from ...utils.files import atomic_write
 from ...utils.names import some
 from ...utils.text_files import is_finite
-from ..annotations import sorted_labels
+from ..annotation_files import sorted_labels
 
 REVERSED_CHOICES = ('error', 'keep', 'drop')
 

@@ -13,7 +13,7 @@ from ...errors import FormatError
 from ...utils.text_files import read_json
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
-from .files import expect
+from .fields import expect
 
 SUBSETS: dict = {'train': 'training', 'val': 'validation'}
 

@@ -9,10 +9,10 @@ import math
 from pathlib import Path
 
 from ...errors import FormatError
-from ...structures.epic import NOUNS_WITHOUT_INSTANCE
+from ...structures.epic_constants import NOUNS_WITHOUT_INSTANCE
 from .assemble import VideoEntry, assemble, entry_of
 from .document import AnnotationDocument
-from .files import parse_int, parse_seconds, read_rows
+from .fields import parse_int, parse_seconds, read_rows
 
 FPS = 30.0
 TARGETS = ('verb', 'noun', 'action')

@@ -15,7 +15,7 @@ from ...utils.names import some
 from ...utils.text_files import is_finite, read_json
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument, positive
-from .files import video_name
+from .fields import video_name
 
 TYPE = 'timelinelabels'
 #: Types whose start and end are seconds.

@@ -5,7 +5,7 @@ import random
 
 from ...errors import FormatError
 from ...utils.text_files import read_lines
-from .files import video_name
+from .fields import video_name
 
 
 def random_split(names, *, share=0.2, seed=0) -> dict:

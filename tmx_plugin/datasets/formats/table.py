@@ -4,7 +4,7 @@
 from ...errors import FormatError
 from .assemble import VideoEntry, assemble, entry_of
 from .document import AnnotationDocument, positive
-from .files import parse_int, parse_seconds, read_rows, video_name
+from .fields import parse_int, parse_seconds, read_rows, video_name
 
 COLUMNS = ('video', 'start', 'end', 'label')
 OPTIONAL_COLUMNS = ('subset', 'duration', 'fps')

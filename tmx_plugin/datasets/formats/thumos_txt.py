@@ -7,7 +7,7 @@ from ...errors import FormatError
 from ...utils.text_files import read_text
 from .assemble import VideoEntry, assemble, entry_of
 from .document import AnnotationDocument
-from .files import parse_seconds
+from .fields import parse_seconds
 
 # The challenge's validation videos are trained on, its test videos are tested on.
 SUBSET_OF_SUFFIX = {'val': 'training', 'test': 'validation'}

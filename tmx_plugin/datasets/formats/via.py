@@ -12,7 +12,7 @@ from ...errors import FormatError
 from ...utils.text_files import is_finite, read_json
 from .assemble import VideoEntry, assemble
 from .document import AnnotationDocument
-from .files import video_name
+from .fields import video_name
 
 _PARTS = ('attribute', 'file', 'view', 'metadata')
 

@@ -12,7 +12,7 @@ from ...utils.video_index import read_video_index
 from ..feature_io import FEATURE_SUFFIXES, read_features
 from ..side_file import read_side_file, side_file_of
 from .document import positive
-from .files import parse_seconds, read_rows, video_name
+from .fields import parse_seconds, read_rows, video_name
 
 # A csv of lengths in frames counts them at this rate (EPIC-Kitchens-100's flat 30 fps).
 FLAT_FPS = 30.0

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..datasets.annotations import read_annotations
+from ..datasets.annotation_files import read_annotations
 from ..utils.files import VIDEO_SUFFIXES
 from ..visualization.player import make_tracks, write_player
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tmx_plugin.apis import init_extractor
-from tmx_plugin.checker.comparison import compare_features, correlate
+from tmx_plugin.checker.feature_comparison import compare_features, correlate
 from tmx_plugin.errors import DataError
 from tmx_plugin.features.storage import write_features
 

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tmx_plugin.datasets.annotations import (
+from tmx_plugin.datasets.annotation_files import (
     match_subsets,
     read_annotations,
     read_class_list,
