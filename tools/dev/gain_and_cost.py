@@ -29,6 +29,7 @@ def parse_args(argv=None):
     parser.add_argument('--json', help='file of the figures')
     parser.add_argument('--length', type=int, default=1152, help='grid length T (1152)')
     parser.add_argument('--runs', type=int, default=15, help='pairs of runs (15)')
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
     return parser.parse_args(argv)
 
 
@@ -118,9 +119,10 @@ def run(args) -> int:
 
 
 def main(argv=None) -> int:
+    args = parse_args(argv)
     from tmx_plugin.errors import run_tool
 
-    return run_tool(lambda: run(parse_args(argv)), 'gain_and_cost')
+    return run_tool(run, 'gain_and_cost', args)
 
 
 if __name__ == '__main__':

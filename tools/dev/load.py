@@ -143,7 +143,7 @@ def cycles(count: int, folder: Path) -> int:
     return 0
 
 
-def main() -> int:
+def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -152,13 +152,24 @@ def main() -> int:
     many.add_argument('tool', choices=('infer', 'test'))
     many.add_argument('--count', type=int, default=10000)
     kinds.add_parser('cycles').add_argument('--count', type=int, default=25)
-    args = parser.parse_args()
+    parser.add_argument('--debug', action='store_true', help='show the traceback of an error')
+    return parser.parse_args(argv)
+
+
+def run(args) -> int:
     os.environ['OMP_NUM_THREADS'] = '1'
     with tempfile.TemporaryDirectory(prefix='load-') as folder:
         tempfile.tempdir = os.environ['TMPDIR'] = folder  # what others leave is not counted
         if args.kind == 'videos':
             return videos(args.tool, args.count, Path(folder))
         return cycles(args.count, Path(folder))
+
+
+def main(argv=None) -> int:
+    args = parse_args(argv)
+    from tmx_plugin.errors import run_tool
+
+    return run_tool(run, 'load', args)
 
 
 if __name__ == '__main__':
