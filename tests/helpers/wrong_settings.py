@@ -162,6 +162,11 @@ WRONG = [
     ),
     (
         'model.head.class_prior',
+        dict(type='TemporalSimOTAAssigner'),
+        ".type: expected a class prior, found 'TemporalSimOTAAssigner'",
+    ),
+    (
+        'model.head.class_prior',
         dict(type='ClassPrior', sharpness=50),
         '.sharpness: expected a finite number above 0 and up to 6, found 50',
     ),
@@ -188,6 +193,15 @@ WRONG = [
     ),
     (f'{DATASET}.feature_stride', NAN, 'expected a finite number above 0, found nan'),
     (f'{DATASET}.fps', INF, 'expected a finite number above 0 or None, found inf'),
+    *(
+        (
+            f'{DATASET}.indices',
+            value,
+            'expected a whole number of at least 1 or a whole number up to -1 or a list, at least '
+            f'one of a whole number or None, found {value!r}',
+        )
+        for value in (0, [], 'all')
+    ),
     (f'{DATASET}.layout', 'tct', "expected 'tc' or 'ct', found 'tct'"),
     (f'{DATASET}.channels', (0, 4), 'expected 6 channels as model.neck.in_channels, found (0, 4)'),
     (

@@ -197,6 +197,8 @@ def _resolve(path: str, key: str, kind, safe: bool) -> tuple:
         return None, [found + 'imported and called when the config is built'] if safe else []
     # A name of any other package's registry would be imported by the lookup.
     cls = registry.get(name)
+    if cls is not None and key == 'class_prior' and 'num_labels' not in accepted(cls).names:
+        return None, [f'{path}.type: expected a class prior, found {kind!r}']
     if cls is not None:
         return cls, []
     known, where = set(), registry

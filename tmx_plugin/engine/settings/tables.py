@@ -162,6 +162,7 @@ VALUES = dict(
         missing=one_of('error', 'skip'),
         features=one_of(*CHOICES),
         cache=one_of('none', 'ram'),
+        indices=optional(either(whole(1), whole(high=-1), list_of(whole()))),
         test_mode=BOOL,
     ),
     RandomTruncation=dict(
