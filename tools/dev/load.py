@@ -102,7 +102,7 @@ def held() -> dict:
             ours += b'tools/train.py' in path.read_bytes() and str(ROOT).encode() in (
                 path.read_bytes()
             )
-        except OSError:  # it has ended
+        except (FileNotFoundError, ProcessLookupError):  # it has ended
             continue
     return dict(
         processes=ours,
@@ -129,7 +129,7 @@ def cycles(count: int, folder: Path) -> int:
             try:
                 handles = max(handles, len(os.listdir(f'/proc/{process.pid}/fd')))
                 memory = max(memory, memory_mb(process.pid))
-            except OSError:  # it has just ended
+            except (FileNotFoundError, ProcessLookupError):  # it has just ended
                 break
             if number and goal in log.read_text(encoding='utf-8', errors='replace'):
                 os.kill(process.pid, number)
