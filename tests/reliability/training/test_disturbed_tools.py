@@ -76,7 +76,9 @@ def wrongs_when_killed(case, name, target, expected=None):
     expected = expected or again.files
     wrong = [file for file, digest in killed.files.items() if digest != expected[file]]
     return [f'{name} {target}: {file} is not whole' for file in wrong] + (
-        [f'{name} {target}: run again, it left other files'] if again.files != expected else []
+        [f'{name} {target}: run again, it left other files']
+        if again.files != expected or [*killed.place.glob('out*/*.partial.jsonl')]
+        else []
     )
 
 

@@ -114,4 +114,4 @@ def left(place) -> dict:
 
 def is_log(name: str) -> bool:
     """Whether a file is one that lines are appended to, or the copy of a config beside it."""
-    return re.search(r'/\d{8}_\d{6}/|\.py$', name) is not None
+    return re.search(r'/\d{8}_\d{6}/|\.py$|\.partial\.jsonl$', name) is not None
