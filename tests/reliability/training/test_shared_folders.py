@@ -52,7 +52,11 @@ def test_a_run_leaves_nothing_in_the_temporary_folder(tools, trained):
         capture_output=True,
         text=True,
         env=dict(
-            os.environ, OMP_NUM_THREADS='1', TMPDIR=str(place / 'tmp'), PYTHONPATH=str(tools.repo)
+            os.environ,
+            OMP_NUM_THREADS='1',
+            TMPDIR=str(place / 'tmp'),
+            TORCHINDUCTOR_CACHE_DIR=str(place / 'cache'),  # torch keeps it for later processes
+            PYTHONPATH=str(tools.repo),
         ),
     )
     assert out.returncode == 0, out.stderr[-2000:]
