@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures shared by all tests."""
 
-import importlib.util
 import os
 from pathlib import Path
 
 import pytest
+from fork_server import ForkServer
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get('TMX_SHARED', REPO.parent / 'shared'))
@@ -48,11 +48,6 @@ def shared_data() -> Path:
 @pytest.fixture(scope='session')
 def forks():
     """Runs tools and ``tmx`` in processes that need not import everything first."""
-    spec = importlib.util.spec_from_file_location(
-        'fork_server', Path(__file__).with_name('fork_server.py')
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    server = module.ForkServer(REPO)
+    server = ForkServer(REPO)
     yield server
     server.close()

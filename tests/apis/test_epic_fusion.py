@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fusing a verb and a noun model: the maths, the classes, and the tool."""
 
-import importlib.util
 import json
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmaction.registry import MODELS
+from tool_modules import load_module
 
 import tmx_plugin  # noqa: F401
 from tmx_plugin.apis import epic_fusion
@@ -168,10 +168,7 @@ test_dataloader = dict(dataset=dict(
 @pytest.fixture(scope='module')
 def tool(repo):
     path = repo / 'tools' / 'convert' / 'fuse_epic.py'
-    spec = importlib.util.spec_from_file_location('fuse_epic', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(path)
 
 
 @pytest.fixture

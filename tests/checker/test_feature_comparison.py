@@ -2,12 +2,12 @@
 """Each fault that makes features differ from published ones is made, and named."""
 
 import csv
-import importlib.util
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
+from tool_modules import load_module
 
 from tmx_plugin.apis import init_extractor
 from tmx_plugin.checker.feature_comparison import compare_features, correlate
@@ -152,11 +152,7 @@ def test_what_cannot_be_compared_is_refused(reference):
 
 
 def test_tool_compares_two_folders(reference, tmp_path, repo, capsys):
-    spec = importlib.util.spec_from_file_location(
-        'tool_check_dataset', repo / 'tools/data/check_dataset.py'
-    )
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_module(repo / 'tools/data/check_dataset.py')
     info = dict(stride=4, clip_len=16)
     for video, features in reference.items():
         write_features(tmp_path / 'own' / f'{video}.npy', features[:-2], info)

@@ -1,21 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Readers of the files of label tools and of further data sets, each on a file as documented."""
 
-import importlib.util
 import json
-from pathlib import Path
 
+import format_examples as examples
 import pytest
 
 from tmx_plugin.datasets import formats
 from tmx_plugin.datasets.annotation_files import read_annotations
 from tmx_plugin.datasets.formats import FORMATS, FormatError
 
-_spec = importlib.util.spec_from_file_location(
-    'format_examples', Path(__file__).parents[1] / 'format_examples.py'
-)
-examples = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(examples)
 EAF, CVAT, BORIS, VIA = examples.EAF, examples.CVAT, examples.BORIS, examples.VIA
 ACTIONS, FLAT, EGO4D = examples.ACTIONS, examples.FLAT, examples.EGO4D
 GOALSTEP, CHARADES = examples.GOALSTEP, examples.CHARADES

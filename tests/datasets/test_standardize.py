@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Standardized features, and the tool that fits them."""
 
-import importlib.util
 import json
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from tool_modules import load_module
 
 from tmx_plugin.datasets.transforms import StandardizeFeatures
 from tmx_plugin.datasets.transforms.standardize import channel_statistics
@@ -82,9 +82,7 @@ train_dataloader = dict(dataset=dataset)
 
 
 def test_fitted_on_training_videos_beside_the_annotations(repo, tmp_path, capsys):
-    spec = importlib.util.spec_from_file_location('fit', repo / 'tools/data/fit_standardize.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_module(repo / 'tools/data/fit_standardize.py')
     (tmp_path / 'features').mkdir()
     rng = np.random.default_rng(0)
     database, train = {}, []

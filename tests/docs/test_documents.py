@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Links of README and docs lead somewhere; the commands that they show are taken, and run."""
 
-import importlib.util
 import json
 import re
 import shlex
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tool_modules import load_module
 
 REPO = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -73,9 +73,7 @@ def test_commands_are_understood(page, capsys):
         path = REPO / 'tools' / tool
         if not path.is_file():  # a module of the command
             continue
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = load_module(path)
         if not hasattr(module, 'parse_args'):
             continue
         arguments = [word for word in arguments if not re.fullmatch(r'\[.*\]|\.\.\.', word)]

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of the tools and how they change the config; no training here."""
 
-import importlib.util
 import subprocess
 import sys
 
 import pytest
 import torch
 from mmengine.config import Config
+from tool_modules import load_module
 
 from tmx_plugin.engine import launch
 from tmx_plugin.errors import ConfigError
@@ -19,10 +19,7 @@ def tool(request, repo):
 
 
 def load_tool(repo, name):
-    spec = importlib.util.spec_from_file_location(f'tool_{name}', repo / 'tools' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(repo / 'tools' / f'{name}.py')
 
 
 def base_config():

@@ -1,24 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """One module from frames to segments, and its agreement with extracted features."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import torch
 from mmaction.registry import MODELS
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.structures import InstanceData
+from recognizers import RECOGNIZERS
 
 from tmx_plugin.features.extractor import FeatureExtractor
-
-_spec = importlib.util.spec_from_file_location(
-    'recognizers', Path(__file__).parents[1] / 'recognizers.py'
-)
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
-RECOGNIZERS = _module.RECOGNIZERS
 
 PIPELINE = [
     dict(type='DecordInit'),

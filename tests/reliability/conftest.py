@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small data set with a narrow model, and the tools, called in this process."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tool_modules import load_module
 
 CONFIG = """
 _base_ = [{bases}]
@@ -40,10 +40,7 @@ BASES = ('models/temporal_maxer', 'schedules/adamw_50e', 'default_runtime')
 
 def load_tool(repo: Path, name: str):
     """A tool as a module."""
-    spec = importlib.util.spec_from_file_location(Path(name).stem, repo / 'tools' / name)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
+    return load_module(repo / 'tools' / name)
 
 
 def write_config(folder: Path, repo: Path) -> Path:

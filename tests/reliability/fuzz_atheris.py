@@ -23,15 +23,12 @@ def load_targets():
     """The readers, instrumented."""
     import atheris
 
-    sys.path.insert(0, str(ROOT))
+    sys.path[:0] = [str(ROOT), str(ROOT / 'tests' / 'helpers')]
     with atheris.instrument_imports(include=['tmx_plugin.datasets', 'tmx_plugin.utils']):
         import tmx_plugin  # noqa: F401
     with atheris.instrument_imports(include=['tmx_plugin.exporters', 'csv', 'json', 'zipfile']):
-        path = Path(__file__).with_name('fuzz_targets.py')
-        spec = importlib.util.spec_from_file_location('fuzz_targets', path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return list(module.TARGETS.items())
+        from fuzz_targets import TARGETS
+    return list(TARGETS.items())
 
 
 def reader_of(targets, folder: Path):

@@ -2,19 +2,12 @@
 """Annotation files with values of other types, each as fuzzing found it, by the exact words."""
 
 import copy
-import importlib.util
 import json
-from pathlib import Path
 
+import format_examples as examples
 import pytest
 
 from tmx_plugin.datasets.formats import FORMATS, FormatError, VideoInfo
-
-_spec = importlib.util.spec_from_file_location(
-    'format_examples', Path(__file__).parents[1] / 'format_examples.py'
-)
-examples = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(examples)
 
 CLIP = ('videos', 0, 'clips', 0)
 LABEL = (*CLIP, 'annotations', 0, 'labels', 0)

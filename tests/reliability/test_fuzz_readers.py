@@ -5,13 +5,12 @@
 """
 
 import copy
-import importlib.util
 import json
 import os
 import resource
 import time
-from pathlib import Path
 
+import fuzz_targets
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -19,11 +18,6 @@ from hypothesis import strategies as st
 from tmx_plugin.datasets.formats import FORMATS
 from tmx_plugin.errors import TmxError
 
-_spec = importlib.util.spec_from_file_location(
-    'fuzz_targets', Path(__file__).with_name('fuzz_targets.py')
-)
-fuzz_targets = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fuzz_targets)
 TARGETS = fuzz_targets.TARGETS
 
 SECONDS = float(os.environ.get('TMX_FUZZ_SECONDS', 0.6))

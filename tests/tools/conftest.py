@@ -1,21 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The analysis tools, and small predictions and annotations for them."""
 
-import importlib.util
-
 import pytest
 from report_files import write
+from tool_modules import load_module
 
 
 @pytest.fixture(scope='module')
 def tools(repo):
     def load(name):
-        spec = importlib.util.spec_from_file_location(
-            f'analysis_{name}', repo / f'tools/analysis/{name}.py'
-        )
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
+        return load_module(repo / f'tools/analysis/{name}.py')
 
     return {name: load(name) for name in ('report', 'plot_timeline')}
 

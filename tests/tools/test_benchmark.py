@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/analysis/benchmark.py and what it measures, in small."""
 
-import importlib.util
 import json
 
 import numpy as np
 import pytest
 import torch
 from measurements import benchmark_data, benchmark_detections, benchmark_growth, benchmark_model
+from tool_modules import load_module
 
 from tmx_plugin.evaluation.functional import average_precision
 
@@ -21,12 +21,7 @@ NARROW = {
 
 @pytest.fixture(scope='module')
 def tool(repo):
-    spec = importlib.util.spec_from_file_location(
-        'benchmark_tool', repo / 'tools' / 'analysis' / 'benchmark.py'
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(repo / 'tools' / 'analysis' / 'benchmark.py')
 
 
 @pytest.fixture(scope='module')

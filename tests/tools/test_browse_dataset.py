@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pages of annotations, and FiftyOne datasets where it is installed."""
 
-import importlib.util
 import json
 
 import cv2
 import numpy as np
 import pytest
+from tool_modules import load_module
 
 
 @pytest.fixture
 def browse(repo):
-    spec = importlib.util.spec_from_file_location(
-        'browse_dataset', repo / 'tools/analysis/browse_dataset.py'
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_module(repo / 'tools/analysis/browse_dataset.py').main
 
 
 @pytest.fixture

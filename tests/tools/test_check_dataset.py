@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/data/check_dataset.py on a small data set, whole and broken."""
 
-import importlib.util
 import json
 
 import numpy as np
 import pytest
+from tool_modules import load_module
 
 CONFIG = """
 custom_imports = dict(imports=['tmx_plugin'], allow_failed_imports=False)
@@ -26,10 +26,7 @@ test_dataloader = val_dataloader
 @pytest.fixture(scope='module')
 def tool(repo):
     path = repo / 'tools' / 'data' / 'check_dataset.py'
-    spec = importlib.util.spec_from_file_location('check_dataset', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(path)
 
 
 class Data:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/data/convert_annotations.py from its command line."""
 
-import importlib.util
 import json
 
 import numpy as np
 import pytest
+from tool_modules import load_module
 
 from tmx_plugin.datasets.annotation_files import read_annotations
 from tmx_plugin.datasets.formats import FORMATS
@@ -14,10 +14,7 @@ from tmx_plugin.datasets.formats import FORMATS
 @pytest.fixture(scope='module')
 def tool(repo):
     path = repo / 'tools' / 'data' / 'convert_annotations.py'
-    spec = importlib.util.spec_from_file_location('convert_annotations', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(path)
 
 
 @pytest.fixture(scope='module')

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/analysis/cross_validate.py on a small data set, stopped and started again."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
+from tool_modules import load_module
 
 from tmx_plugin.errors import ConfigError
 
@@ -39,12 +39,7 @@ def test_names_of_variants_are_needed(forks, tmp_path):
 
 @pytest.fixture(scope='module')
 def tool(repo):
-    spec = importlib.util.spec_from_file_location(
-        'cross_validate', repo / 'tools/analysis/cross_validate.py'
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(repo / 'tools/analysis/cross_validate.py')
 
 
 def planned(tool, tmp_path, *options):

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import importlib.util
 import json
 import os
 import subprocess
@@ -10,13 +9,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tool_modules import load_module
 
 import tmx_plugin  # noqa: F401  before any model of MMAction2
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'extract_features.py'
-_spec = importlib.util.spec_from_file_location('extract_features', TOOL)
-tool = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tool)
+tool = load_module(TOOL)
 
 CONFIG = """
 model = dict(

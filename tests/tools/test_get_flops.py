@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/analysis/get_flops.py against counts by hand."""
 
-import importlib.util
-
 import pytest
+from tool_modules import load_module
 
 
 @pytest.fixture(scope='module')
 def tool(repo):
-    spec = importlib.util.spec_from_file_location(
-        'get_flops', repo / 'tools' / 'analysis' / 'get_flops.py'
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(repo / 'tools' / 'analysis' / 'get_flops.py')
 
 
 def test_published_sizes(tool, capsys, monkeypatch):

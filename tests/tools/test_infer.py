@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tool_modules import load_module
 
 from tmx_plugin.apis import init_localizer
 from tmx_plugin.exporters import FORMATS
@@ -15,10 +15,7 @@ TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 
 
 def load_tool(name):
-    spec = importlib.util.spec_from_file_location(Path(name).stem, TOOLS / name)
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return tool
+    return load_module(TOOLS / name)
 
 
 infer, export_onnx = load_tool('infer.py'), load_tool('deploy/export_onnx.py')

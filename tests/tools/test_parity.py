@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Same numbers as the public reference, from features to mAP."""
 
-import importlib.util
-
 import pytest
 from measurements.golden import GoldenModel
 from measurements.parity_model import network_differences
+from tool_modules import load_module
 
 
 def parity_tool(repo):
-    spec = importlib.util.spec_from_file_location('parity', repo / 'tools/analysis/parity.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(repo / 'tools/analysis/parity.py')
 
 
 def check(folder, repo, least_rows):

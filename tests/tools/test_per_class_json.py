@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Detections by class and video, and MMAction2's own evaluation of the same files."""
 
-import importlib.util
 import json
 from collections import defaultdict
 
 import numpy as np
 import pytest
 from mmaction.evaluation.functional.eval_detection import ActivityNetLocalization
+from tool_modules import load_module
 
 from tmx_plugin.evaluation.functional import average_precision, tables_from_activitynet
 from tmx_plugin.visualization.report_data import Analysis
@@ -16,12 +16,7 @@ from tmx_plugin.visualization.results import load_results
 
 @pytest.fixture(scope='module')
 def convert(repo):
-    spec = importlib.util.spec_from_file_location(
-        'per_class_json', repo / 'tools/convert/per_class_json.py'
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_module(repo / 'tools/convert/per_class_json.py').main
 
 
 def read(path):

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-import importlib.util
 import json
 
 import pytest
+from tool_modules import load_module
 
 
 @pytest.fixture
 def tool(repo):
     path = repo / 'tools/analysis/plot_logs.py'
-    spec = importlib.util.spec_from_file_location('plot_logs', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(path)
 
 
 def write_log(folder, entries):

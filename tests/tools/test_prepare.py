@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archives in the layout of the publishers, with made-up features, become data sets."""
 
-import importlib.util
 import io
 import json
 import tarfile
@@ -9,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from tool_modules import load_module
 
 from tmx_plugin.datasets import archives
 from tmx_plugin.datasets.archives import unpack
@@ -19,10 +19,7 @@ from tmx_plugin.errors import DataError, MissingFileError
 
 @pytest.fixture(scope='module')
 def tool(repo):
-    spec = importlib.util.spec_from_file_location('tool_prepare', repo / 'tools/data/prepare.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_module(repo / 'tools/data/prepare.py').main
 
 
 def database(classes, subsets, fps=30.0, prefix='video'):

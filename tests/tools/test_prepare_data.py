@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tools that write data sets: HAPT from its archive, and the synthetic one."""
 
-import importlib.util
 import io
 import json
 import zipfile
@@ -9,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tool_modules import load_module
 
 
 def load_tool(repo, name):
-    spec = importlib.util.spec_from_file_location(name, repo / f'tools/data/{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(repo / f'tools/data/{name}.py')
 
 
 @pytest.fixture(scope='module')

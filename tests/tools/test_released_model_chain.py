@@ -2,7 +2,6 @@
 """A video, public recognizer weights, a released checkpoint: one command, named segments."""
 
 import csv
-import importlib.util
 import json
 import re
 
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tool_modules import load_module
 
 from tmx_plugin.apis import TALInferencer, init_extractor
 from tmx_plugin.datasets.released_classes import released_classes
@@ -21,10 +21,7 @@ FRAMES = 24  # three clips
 
 
 def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(path)
 
 
 @pytest.fixture(scope='module')

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From videos to mAP, with the tools: scenes of known colours are found in a new video."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tool_modules import load_module
 from torch import nn
 
 import tmx_plugin  # noqa: F401  before any model of MMAction2
@@ -86,10 +86,7 @@ class ColorHistogram(nn.Module):
 
 
 def tool(name):
-    spec = importlib.util.spec_from_file_location(f'tool_{name}', TOOLS / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    return load_module(TOOLS / f'{name}.py').main
 
 
 def write_scenes(path, seed, num_scenes=6):

@@ -1,20 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-import importlib.util
-from pathlib import Path
 
 import pytest
 import torch
 from mmaction.registry import MODELS
+from recognizers import RECOGNIZERS
 
 from tmx_plugin.errors import CheckpointError, CheckpointMismatchError, ConfigError
 from tmx_plugin.models.backbones.clip_backbone import ClipBackbone, fixed_clip_length, pool_features
-
-_spec = importlib.util.spec_from_file_location(
-    'recognizers', Path(__file__).parents[2] / 'recognizers.py'
-)
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
-RECOGNIZERS = _module.RECOGNIZERS
 
 MEAN = torch.tensor([123.675, 116.28, 103.53])
 STD = torch.tensor([58.395, 57.12, 57.375])

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """I3D and SlowFast against numbers measured from their public implementations."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from public_weights import state_dict_of
 
 import tmx_plugin  # noqa: F401  before any model of MMAction2
 from tmx_plugin.apis import init_extractor
@@ -15,12 +13,6 @@ from tmx_plugin.errors import CheckpointMismatchError
 
 from mmaction.registry import MODELS  # isort: skip
 
-_spec = importlib.util.spec_from_file_location(
-    'public_weights', Path(__file__).with_name('public_weights.py')
-)
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
-state_dict_of = _module.state_dict_of
 
 TOLERANCE = 1e-4  # of the largest element
 

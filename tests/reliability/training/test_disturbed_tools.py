@@ -4,21 +4,15 @@
 TMX_ALL_POINTS=1 (``make fuzz``) tries all points of all tools instead of one point of some.
 """
 
-import importlib.util
 import os
 import re
 import shutil
-from pathlib import Path
 
 import pytest
+import tool_runs
 
 pytestmark = pytest.mark.slow
 ALL = bool(os.environ.get('TMX_ALL_POINTS'))
-_spec = importlib.util.spec_from_file_location(
-    'tool_runs', Path(__file__).with_name('tool_runs.py')
-)
-tool_runs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tool_runs)
 
 #: What the suite tries: the moment when a file is written and does not have its name yet.
 SAMPLE = {

@@ -4,24 +4,18 @@
 TMX_ALL_POINTS=1 (``make fuzz``) tries all tools on small disks; the suite limits files alone.
 """
 
-import importlib.util
 import os
 import re
 import shutil
-from pathlib import Path
 
 import pytest
+import tool_runs
 
 from tmx_plugin.engine.resume import check_resumable
 from tmx_plugin.models.checkpoint import load_checkpoint_file
 
 pytestmark = pytest.mark.slow
 ALL = bool(os.environ.get('TMX_ALL_POINTS'))
-_spec = importlib.util.spec_from_file_location(
-    'tool_runs', Path(__file__).with_name('tool_runs.py')
-)
-tool_runs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tool_runs)
 
 NAMES = ('train', 'test', 'extract', 'infer', 'report', 'tested report', 'convert', 'synthetic')
 #: Of the suite: the case, and the most bytes of a file.

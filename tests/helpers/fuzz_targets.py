@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Callable, NamedTuple
 
+import format_examples as examples
 import numpy as np
 import torch
 
@@ -28,12 +29,6 @@ from tmx_plugin.datasets.side_file import read_side_file
 from tmx_plugin.exporters.activitynet import read_activitynet
 from tmx_plugin.models.checkpoint_file import load_checkpoint_file
 from tmx_plugin.visualization.thresholds import read_thresholds
-
-_spec = importlib.util.spec_from_file_location(
-    'format_examples', Path(__file__).parents[1] / 'format_examples.py'
-)
-examples = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(examples)
 
 ARRAY = np.arange(12, dtype=np.float32).reshape(4, 3)
 PREDICTIONS = {
