@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Optional, Union
 
 import torch
-from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 
-from ..engine.launch import find_config
+from ..engine.launch import read_config
 from ..errors import ConfigError
 from ..features.extractor import FeatureExtractor, build_streams, load_recognizer_config
 from ..features.flow import has_tvl1, open_flow
@@ -96,8 +95,7 @@ def _networks(name: str) -> Sequence[str]:
     """Recognizers that a name stands for."""
     if name in recognizer_configs() or '::' in name:
         return [name]
-    cfg = Config.fromfile(find_config(name, CONFIG_ROOT))
-    recipe = FeatureRecipe.from_config(cfg)
+    recipe = FeatureRecipe.from_config(read_config(name, CONFIG_ROOT))
     return [name] if recipe is None else recipe.networks
 
 
@@ -111,7 +109,7 @@ def read_recipe(config: str) -> FeatureRecipe:
         LaunchError: If there is no such config.
         ConfigError: If it does not say what its features are.
     """
-    recipe = FeatureRecipe.from_config(Config.fromfile(find_config(config, CONFIG_ROOT)))
+    recipe = FeatureRecipe.from_config(read_config(config, CONFIG_ROOT))
     if recipe is None:
         raise ConfigError(
             f'{config}: does not say which networks make its features (features = dict(...))'

@@ -14,7 +14,7 @@ from mmengine.registry import init_default_scope
 from rich.progress import track
 
 from ..datasets.feature_io import FEATURE_SUFFIXES
-from ..engine.launch import find_config
+from ..engine.launch import read_config
 from ..errors import ConfigError, DataError, NotFiniteError
 from ..features.storage import VIDEO_SUFFIXES, find_files
 from ..utils.devices import resolve_device
@@ -95,8 +95,8 @@ class TALInferencer(BaseInferencer):
     ) -> None:
         cfg = model
         if not isinstance(cfg, Config):
-            cfg = Config.fromfile(find_config(str(model), CONFIG_ROOT))
-        if cfg_options:
+            cfg = read_config(str(model), CONFIG_ROOT, cfg_options)
+        elif cfg_options:
             cfg.merge_from_dict(cfg_options)
         init_default_scope(cfg.get('default_scope', 'mmaction'))
         self.failed: dict[str, str] = {}

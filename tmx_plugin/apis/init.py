@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from ..engine.launch import find_config
+from ..engine.launch import read_config
 from ..engine.settings import require_valid
 from ..models.checkpoint import apply_norm_eps, load_checkpoint_file, to_plugin_checkpoint
 from ..utils.devices import resolve_device
@@ -45,10 +45,10 @@ def init_localizer(
         CheckpointMismatchError: The checkpoint is for another model; nothing was loaded.
     """
     if not isinstance(config, Config):
-        config = Config.fromfile(find_config(str(config), CONFIG_ROOT))
-    device = resolve_device(str(device))
-    if cfg_options:
+        config = read_config(str(config), CONFIG_ROOT, cfg_options)
+    elif cfg_options:
         config.merge_from_dict(cfg_options)
+    device = resolve_device(str(device))
     init_default_scope(config.get('default_scope', 'mmaction'))
     require_valid(config, ('model', 'test_dataloader.dataset'))
     model = MODELS.build(config.model)

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mmengine.config import Config
-
-from ..engine.launch import build_runner, explained_end, find_config
+from ..engine.launch import build_runner, explained_end, read_config
 from ..errors import ConfigError
 
 
@@ -45,7 +43,7 @@ def predict_test_set(config, checkpoint, out_dir, root) -> TestSetPredictions:
         WriteError: The disk is full, or the folder cannot be written to.
         ConfigError: The config tests no data set of annotated videos with ``TALMetric``.
     """
-    cfg = Config.fromfile(find_config(str(config), root))
+    cfg = read_config(str(config), root)
     evaluators = cfg.get('test_evaluator') or []
     evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
     metric = next((item for item in evaluators if item['type'] == 'TALMetric'), None)

@@ -13,7 +13,8 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.runner import Runner
 
-from ..errors import ConfigError, LaunchError, TmxError
+from ..errors import LaunchError
+from ..utils.config_files import read_config_file
 from ..utils.devices import use_device
 from ..utils.files import WriteError, write_error
 from ..utils.memory import keep_freed_memory
@@ -54,17 +55,7 @@ def read_config(name: str, root: Path, cfg_options: Optional[dict] = None) -> Co
         LaunchError: There is no such config.
         ConfigError: It cannot be read, or an option does not fit it.
     """
-    path = find_config(name, root)
-    try:
-        cfg = Config.fromfile(path)
-        cfg.merge_from_dict(cfg_options or {})
-    except TmxError:
-        raise
-    except Exception as error:  # a config is a program
-        raise ConfigError(
-            f'{path}: expected a config, found {type(error).__name__}: {error}'
-        ) from error
-    return cfg
+    return read_config_file(find_config(name, root), cfg_options)
 
 
 def load_config(args, root: Path) -> Config:

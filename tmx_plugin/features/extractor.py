@@ -18,6 +18,7 @@ from ..models.backbones.clip_backbone import (
 )
 from ..models.backbones.weights import file_hash
 from ..models.checkpoint_file import local_checkpoint
+from ..utils.config_files import read_config_file
 from ..utils.package_files import recognizer_configs
 from .frame_pipeline import FramePipeline, spatial_transforms, test_pipeline_of
 from .frame_streams import FrameStreams
@@ -36,7 +37,7 @@ def load_recognizer_config(config: Union[str, Path, Config]) -> Config:
         ConfigError: If it does not describe a recognizer.
     """
     if not isinstance(config, Config):
-        config = Config.fromfile(_config_file(str(config)))
+        config = read_config_file(_config_file(str(config)))
     if 'backbone' not in config.get('model', {}):
         raise ConfigError(
             f'{config.filename}: expected a recognizer, i.e. a config whose model has a backbone'

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..datasets.side_file import read_side_file, side_file_of, write_side_file
 from ..errors import DataError, FormatError, MissingFileError
-from ..utils.files import VIDEO_SUFFIXES, save_array
+from ..utils.files import VIDEO_SUFFIXES, explained_os_errors, save_array
 from ..utils.text_files import read_lines
 
 
@@ -84,7 +84,9 @@ def write_features(path: Path, features: np.ndarray, info: dict) -> None:
     The side file comes last and an old one goes first, so a side file always describes the
     features beside it.
     """
-    side_file_of(path).unlink(missing_ok=True)
+    side_file = side_file_of(path)
+    with explained_os_errors(side_file):
+        side_file.unlink(missing_ok=True)
     save_array(path, features)
     write_side_file(path, info)
 

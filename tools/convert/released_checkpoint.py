@@ -35,15 +35,15 @@ def convert(src: Path, config_paths) -> tuple[dict, Path]:
         CheckpointMismatchError: It fits none; the message has the differences from the closest.
     """
     from mmaction.registry import MODELS
-    from mmengine.config import Config
 
     from tmx_plugin.errors import CheckpointMismatchError
     from tmx_plugin.models.checkpoint import load_checkpoint_file, to_plugin_checkpoint
+    from tmx_plugin.utils.config_files import read_config_file
 
     content, errors = load_checkpoint_file(src), []
     for path in config_paths:
         try:
-            model = MODELS.build(Config.fromfile(path).model)
+            model = MODELS.build(read_config_file(path).model)
             return to_plugin_checkpoint(content, model, src), path
         except CheckpointMismatchError as error:
             errors.append(CheckpointMismatchError(f'{Path(path).stem}: {error}'))
